@@ -1,0 +1,227 @@
+//! The one error enum, and the checks of arguments that produce it. Floor 0.
+//!
+//! Bad input is an error naming the argument, its value and what was expected, raised before any work
+//! is done. Failure to converge is not an error: it is a status in the report of a solution.
+
+use crate::real::Real;
+
+/// What was wrong with an argument.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An array, a list or a grid holds nothing.
+    #[error("`{argument}` is empty: expected at least {expected} element(s)")]
+    Empty {
+        /// Name of the argument.
+        argument: &'static str,
+        /// Least number of elements.
+        expected: usize,
+    },
+    /// Two lengths that must agree do not.
+    #[error("`{argument}` has length {found}: expected {expected}, the length of {reference}")]
+    LengthMismatch {
+        /// Name of the argument.
+        argument: &'static str,
+        /// Its length.
+        found: usize,
+        /// The length it must have.
+        expected: usize,
+        /// Where the expected length comes from.
+        reference: &'static str,
+    },
+    /// A NaN or an infinity.
+    #[error("`{argument}`[{index}] = {value}: expected a finite number")]
+    NonFinite {
+        /// Name of the argument.
+        argument: &'static str,
+        /// Position in it (column-major for a matrix, 0 for a scalar).
+        index: usize,
+        /// The offending value.
+        value: f64,
+    },
+    /// A list that must increase strictly does not.
+    #[error(
+        "`{argument}`[{index}] = {value} follows {previous}: expected strictly increasing values"
+    )]
+    NotIncreasing {
+        /// Name of the argument.
+        argument: &'static str,
+        /// Position of the offending element.
+        index: usize,
+        /// The element before it.
+        previous: f64,
+        /// The offending element.
+        value: f64,
+    },
+    /// An element outside its range, an error bar that is not positive for example.
+    #[error("`{argument}`[{index}] = {value}: expected {expected}")]
+    ElementOutOfRange {
+        /// Name of the argument.
+        argument: &'static str,
+        /// Position of the offending element.
+        index: usize,
+        /// The offending element.
+        value: f64,
+        /// The range it must lie in.
+        expected: &'static str,
+    },
+    /// A scalar outside its range.
+    #[error("`{argument}` = {value}: expected {expected}")]
+    OutOfRange {
+        /// Name of the argument.
+        argument: &'static str,
+        /// The offending value.
+        value: f64,
+        /// The range it must lie in.
+        expected: &'static str,
+    },
+    /// A matrix that must be symmetric is not.
+    #[error(
+        "`{argument}`({row}, {column}) = {value} but ({column}, {row}) = {transposed}: expected a symmetric matrix"
+    )]
+    NotSymmetric {
+        /// Name of the argument.
+        argument: &'static str,
+        /// Row of the offending pair.
+        row: usize,
+        /// Column of the offending pair.
+        column: usize,
+        /// Value there.
+        value: f64,
+        /// Value at the transposed place.
+        transposed: f64,
+    },
+    /// A covariance matrix with a negative eigenvalue beyond rounding.
+    #[error(
+        "`{argument}` has eigenvalue {eigenvalue:e} (largest {largest:e}): expected a positive semidefinite matrix"
+    )]
+    NotPositiveSemidefinite {
+        /// Name of the argument.
+        argument: &'static str,
+        /// The most negative eigenvalue.
+        eigenvalue: f64,
+        /// The largest eigenvalue.
+        largest: f64,
+    },
+    /// A covariance matrix of which no mode survives the cut.
+    #[error("`{argument}` has no positive eigenvalue: expected at least one mode with noise")]
+    SingularCovariance {
+        /// Name of the argument.
+        argument: &'static str,
+    },
+    /// A matrix factorisation did not converge.
+    #[error("the {decomposition} of `{argument}` did not converge: is it badly scaled?")]
+    Decomposition {
+        /// Name of the argument.
+        argument: &'static str,
+        /// Which factorisation.
+        decomposition: &'static str,
+    },
+    /// A trained network was handed a problem with another kernel, data axis or frequency grid.
+    #[error(
+        "the problem's kernel and grids (fingerprint {found:016x}) are not those the network was trained on ({expected:016x})"
+    )]
+    FingerprintMismatch {
+        /// Fingerprint of the problem.
+        found: u64,
+        /// Fingerprint of the training set.
+        expected: u64,
+    },
+    /// Stored data that cannot be what they say they are.
+    #[error("stored {what} has version {found}: expected {expected}")]
+    Version {
+        /// What was stored.
+        what: &'static str,
+        /// Its version.
+        found: u32,
+        /// The version understood.
+        expected: u32,
+    },
+}
+
+/// `Result` with this crate's [`Error`](enum@Error).
+pub type Result<V> = core::result::Result<V, Error>;
+
+/// `Err` unless `values.len() == expected`.
+pub(crate) fn check_len(
+    argument: &'static str,
+    found: usize,
+    expected: usize,
+    reference: &'static str,
+) -> Result<()> {
+    if found == expected {
+        Ok(())
+    } else {
+        Err(Error::LengthMismatch { argument, found, expected, reference })
+    }
+}
+
+/// `Err` if there are fewer than `expected` elements.
+pub(crate) fn check_not_empty(argument: &'static str, found: usize, expected: usize) -> Result<()> {
+    if found >= expected { Ok(()) } else { Err(Error::Empty { argument, expected }) }
+}
+
+/// `Err` at the first NaN or infinity.
+pub(crate) fn check_finite<T: Real>(argument: &'static str, values: &[T]) -> Result<()> {
+    match values.iter().position(|v| !v.is_finite()) {
+        None => Ok(()),
+        Some(index) => Err(Error::NonFinite { argument, index, value: values[index].as_f64() }),
+    }
+}
+
+/// `Err` unless finite.
+pub(crate) fn check_scalar<T: Real>(argument: &'static str, value: T) -> Result<()> {
+    check_finite(argument, &[value])
+}
+
+/// `Err` unless finite and > 0.
+pub(crate) fn check_positive<T: Real>(argument: &'static str, value: T) -> Result<()> {
+    check_scalar(argument, value)?;
+    if value > T::zero() {
+        Ok(())
+    } else {
+        Err(Error::OutOfRange { argument, value: value.as_f64(), expected: "a positive number" })
+    }
+}
+
+/// `Err` unless finite and ≥ 0.
+pub(crate) fn check_nonnegative<T: Real>(argument: &'static str, value: T) -> Result<()> {
+    check_scalar(argument, value)?;
+    if value >= T::zero() {
+        Ok(())
+    } else {
+        Err(Error::OutOfRange {
+            argument,
+            value: value.as_f64(),
+            expected: "a non-negative number",
+        })
+    }
+}
+
+/// `Err` unless every element is finite and > 0.
+pub(crate) fn check_all_positive<T: Real>(argument: &'static str, values: &[T]) -> Result<()> {
+    check_finite(argument, values)?;
+    match values.iter().position(|v| *v <= T::zero()) {
+        None => Ok(()),
+        Some(index) => Err(Error::ElementOutOfRange {
+            argument,
+            index,
+            value: values[index].as_f64(),
+            expected: "a positive number",
+        }),
+    }
+}
+
+/// `Err` unless finite and strictly increasing.
+pub(crate) fn check_increasing<T: Real>(argument: &'static str, values: &[T]) -> Result<()> {
+    check_finite(argument, values)?;
+    match values.windows(2).position(|w| w[1] <= w[0]) {
+        None => Ok(()),
+        Some(i) => Err(Error::NotIncreasing {
+            argument,
+            index: i + 1,
+            previous: values[i].as_f64(),
+            value: values[i + 1].as_f64(),
+        }),
+    }
+}

@@ -1,0 +1,113 @@
+//! Kernels K(x, ω) of the integral equation G(x) = ∫ K(x, ω) A(ω) dω. Floor 2.
+//!
+//! A [`Kernel`] fills a real matrix for a data axis and a frequency grid, so that pointwise formulas,
+//! complex kernels (stacked as real part over imaginary part) and linear transforms of other kernels all
+//! fit. Formulas are evaluated in `f64`, by branches that neither overflow nor lose digits for |βω| up to
+//! 10⁶, and rounded once to the scalar asked for. One file a kernel.
+
+mod fermion_time;
+
+pub use fermion_time::FermionTime;
+
+use crate::error::{Result, check_finite, check_not_empty};
+use crate::real::Real;
+use nalgebra::DMatrix;
+
+/// Which density a kernel acts on, hence what a solver returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Density {
+    /// The spectral function A(ω) itself, on the whole axis.
+    #[default]
+    Spectral,
+    /// A(ω) on ω ≥ 0, continued as an even function (particle–hole symmetry): ∫₀^∞ A dω is half the norm.
+    EvenSpectral,
+    /// A(ω)/ω of a bosonic correlation function, on the whole axis.
+    OverFrequency,
+    /// (2/π) χ''(ω)/ω on ω ≥ 0, with χ'' odd and A = χ''/π.
+    SusceptibilityOverFrequency,
+}
+
+impl Density {
+    /// The formula of the density, for headers and axes.
+    pub fn label(self) -> &'static str {
+        match self {
+            Density::Spectral | Density::EvenSpectral => "A(omega)",
+            Density::OverFrequency => "A(omega)/omega",
+            Density::SusceptibilityOverFrequency => "(2/pi) chi''(omega)/omega",
+        }
+    }
+
+    /// Whether the density lives on ω ≥ 0 only.
+    pub fn is_half_line(self) -> bool {
+        matches!(self, Density::EvenSpectral | Density::SusceptibilityOverFrequency)
+    }
+
+    /// A(ω) from the density's value at ω.
+    pub fn spectral<T: Real>(self, omega: T, value: T) -> T {
+        match self {
+            Density::Spectral | Density::EvenSpectral => value,
+            Density::OverFrequency => omega * value,
+            Density::SusceptibilityOverFrequency => T::lit(0.5) * omega * value,
+        }
+    }
+}
+
+/// A kernel: the left-hand side of the integral equation for a data axis and a frequency grid.
+///
+/// Implement [`check`](Self::check) and [`fill`](Self::fill); for a pointwise formula wrap a closure in
+/// [`FromFn`] instead. Object-safe.
+pub trait Kernel<T: Real = f64>: Send + Sync {
+    /// The number of real data rows for `n` points of the data axis: `n` for a real kernel, 2`n` for a
+    /// complex one (real parts, then imaginary parts).
+    fn rows(&self, n: usize) -> usize {
+        n
+    }
+
+    /// Whether data axis `x` and frequencies `omega` lie in the kernel's domain.
+    ///
+    /// # Errors
+    /// Names the argument, its value and the domain. Both are already known to be non-empty and finite.
+    fn check(&self, x: &[T], omega: &[T]) -> Result<()>;
+
+    /// Writes K(x_i, ω_j), without quadrature weights, into `out` (rows(x.len()) × omega.len()).
+    ///
+    /// Called after [`check`](Self::check) has passed.
+    fn fill(&self, x: &[T], omega: &[T], out: &mut DMatrix<T>);
+
+    /// The density the kernel acts on.
+    fn density(&self) -> Density {
+        Density::Spectral
+    }
+
+    /// The kernel matrix, rows × N_ω: checks, allocates and fills.
+    ///
+    /// # Errors
+    /// Empty or non-finite axes, those of [`check`](Self::check), and a kernel value that is not finite.
+    fn matrix(&self, x: &[T], omega: &[T]) -> Result<DMatrix<T>> {
+        check_not_empty("x", x.len(), 1)?;
+        check_not_empty("omega", omega.len(), 1)?;
+        check_finite("x", x)?;
+        check_finite("omega", omega)?;
+        self.check(x, omega)?;
+        let mut out = DMatrix::zeros(self.rows(x.len()), omega.len());
+        self.fill(x, omega, &mut out);
+        check_finite("kernel", out.as_slice())?;
+        Ok(out)
+    }
+}
+
+/// Fills a real kernel from its pointwise formula in `f64`.
+pub(crate) fn fill_pointwise<T: Real>(
+    x: &[T],
+    omega: &[T],
+    out: &mut DMatrix<T>,
+    value: impl Fn(f64, f64) -> f64,
+) {
+    for (j, &w) in omega.iter().enumerate() {
+        for (i, &t) in x.iter().enumerate() {
+            out[(i, j)] = T::lit(value(t.as_f64(), w.as_f64()));
+        }
+    }
+}

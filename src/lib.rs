@@ -1,0 +1,27 @@
+//! Fredholm integral equations of the first kind.
+mod error;
+mod fixed_point;
+mod grid;
+mod kernel;
+mod linalg;
+mod noise;
+mod prior;
+mod problem;
+mod prox;
+mod real;
+mod solution;
+mod spectrum;
+pub use error::{Error, Result};
+pub use fixed_point::FixedPointMap;
+pub use grid::FrequencyGrid;
+pub use kernel::{Density, FermionTime, Kernel};
+pub use nalgebra;
+pub use noise::{Measurement, Whitening};
+pub use problem::{Fingerprint, ForwardModel, Problem};
+pub use prox::Prox;
+pub use rand;
+pub use real::Real;
+pub use solution::{
+    Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning,
+};
+pub use spectrum::{DefaultModel, Spectrum};

@@ -1,0 +1,9 @@
+//! The one room with `unsafe`: calls of functions compiled for instruction sets detected at run time,
+//! and the raw-pointer matrix product behind bounds-checked views.
+#![allow(unsafe_code)]
+
+mod gemm;
+mod simd;
+
+pub(crate) use gemm::{MatMut, MatRef, gemm};
+pub(crate) use simd::dispatch;

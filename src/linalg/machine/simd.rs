@@ -1,0 +1,42 @@
+//! Run-time dispatch of loops to the widest vector instructions at hand.
+//!
+//! A build from the registry targets baseline x86-64, so that a plain loop is compiled to two or four
+//! lanes. [`dispatch`] compiles the loop it is handed three times and picks one by the processor.
+//! Results may differ between instruction sets (fused multiply-adds, lanes of a sum), never between
+//! runs or thread counts on one of them.
+
+/// Calls `body` compiled for AVX-512, AVX2 or the baseline.
+///
+/// `body` must be a closure over plain loops (it has to be inlined to profit).
+#[inline(always)]
+pub(crate) fn dispatch<R>(body: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("fma")
+        {
+            // SAFETY: the features named on `v4` were just detected.
+            return unsafe { v4(body) };
+        }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // SAFETY: the features named on `v3` were just detected.
+            return unsafe { v3(body) };
+        }
+    }
+    body()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+fn v4<R>(body: impl FnOnce() -> R) -> R {
+    body()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn v3<R>(body: impl FnOnce() -> R) -> R {
+    body()
+}

@@ -1,0 +1,67 @@
+//! The scalar: one sealed trait, implemented for `f32` and `f64`. Floor 0.
+
+use nalgebra::RealField;
+use rand::Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+/// A real scalar, `f32` or `f64`: the only bound used in this crate.
+///
+/// `f32` is meant for training and inference, `f64` for everything ill-conditioned.
+/// Arithmetic and elementary functions come from [`nalgebra::RealField`].
+///
+/// ```
+/// use fredholm::Real;
+/// fn half<T: Real>(x: T) -> T { T::lit(0.5) * x }
+/// assert_eq!(half(3.0_f32), 1.5);
+/// ```
+pub trait Real:
+    RealField
+    + Copy
+    + Default
+    + core::iter::Sum
+    + core::fmt::LowerExp
+    + num_traits::ToPrimitive
+    + num_traits::FromPrimitive
+    + sealed::Sealed
+{
+    /// Machine epsilon: the distance from 1 to the next larger number.
+    const EPSILON: Self;
+    /// Positive infinity.
+    const INFINITY: Self;
+    /// Smallest positive normal number.
+    const MIN_POSITIVE: Self;
+    /// A literal: `x` rounded to this type.
+    fn lit(x: f64) -> Self;
+    /// This number as `f64` (exact).
+    fn as_f64(self) -> f64;
+    /// One draw from the standard normal distribution.
+    fn standard_normal<R: Rng + ?Sized>(rng: &mut R) -> Self;
+}
+
+macro_rules! impl_real {
+    ($($t:ty),*) => {$(
+        impl Real for $t {
+            const EPSILON: Self = <$t>::EPSILON;
+            const INFINITY: Self = <$t>::INFINITY;
+            const MIN_POSITIVE: Self = <$t>::MIN_POSITIVE;
+            #[inline(always)]
+            fn lit(x: f64) -> Self {
+                x as $t
+            }
+            #[inline(always)]
+            fn as_f64(self) -> f64 {
+                f64::from(self)
+            }
+            fn standard_normal<R: Rng + ?Sized>(rng: &mut R) -> Self {
+                StandardNormal.sample(rng)
+            }
+        }
+    )*};
+}
+impl_real!(f32, f64);

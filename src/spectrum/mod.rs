@@ -1,0 +1,83 @@
+//! Spectra, what follows from them, and default models. Floor 3.
+
+mod default_model;
+mod metrics;
+
+pub use default_model::DefaultModel;
+
+use crate::error::{Result, check_finite, check_len};
+use crate::grid::FrequencyGrid;
+use crate::kernel::Density;
+use crate::real::Real;
+
+/// A density on a frequency grid: the answer of every solver, and a default model of any.
+///
+/// `values` holds the density the kernel acts on (A, A/ω, …; see [`Density`]) in units of 1/energy.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Spectrum<T: Real = f64> {
+    grid: FrequencyGrid<T>,
+    values: Vec<T>,
+    density: Density,
+}
+
+impl<T: Real> Spectrum<T> {
+    /// From values of the density at the grid's points.
+    ///
+    /// # Errors
+    /// Another length than the grid's, or a non-finite value.
+    pub fn new(
+        grid: FrequencyGrid<T>,
+        values: impl Into<Vec<T>>,
+        density: Density,
+    ) -> Result<Self> {
+        let values = values.into();
+        check_len("values", values.len(), grid.len(), "the frequency grid")?;
+        check_finite("values", &values)?;
+        Ok(Spectrum { grid, values, density })
+    }
+
+    /// From spectral weights a_j = A(ω_j) Δω_j.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn from_weights(grid: FrequencyGrid<T>, weights: &[T], density: Density) -> Result<Self> {
+        check_len("weights", weights.len(), grid.len(), "the frequency grid")?;
+        let values: Vec<T> = weights.iter().zip(grid.weights()).map(|(&a, &w)| a / w).collect();
+        Self::new(grid, values, density)
+    }
+
+    /// From a function of ω.
+    ///
+    /// # Errors
+    /// A non-finite value.
+    pub fn from_fn(grid: FrequencyGrid<T>, f: impl Fn(T) -> T) -> Result<Self> {
+        let values: Vec<T> = grid.points().iter().map(|&w| f(w)).collect();
+        Self::new(grid, values, Density::Spectral)
+    }
+
+    /// The frequency grid.
+    pub fn grid(&self) -> &FrequencyGrid<T> {
+        &self.grid
+    }
+
+    /// The density at the grid's points.
+    pub fn values(&self) -> &[T] {
+        &self.values
+    }
+
+    /// Which density it is.
+    pub fn density(&self) -> Density {
+        self.density
+    }
+
+    /// Spectral weights a_j = A(ω_j) Δω_j.
+    pub fn weights(&self) -> Vec<T> {
+        self.values.iter().zip(self.grid.weights()).map(|(&v, &w)| v * w).collect()
+    }
+
+    /// ∫ density dω = Σ a.
+    pub fn norm(&self) -> T {
+        self.grid.integrate(&self.values)
+    }
+}
