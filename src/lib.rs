@@ -24,4 +24,4 @@ pub use real::Real;
 pub use solution::{
     Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning,
 };
-pub use spectrum::{DefaultModel, Spectrum};
+pub use spectrum::{DefaultModel, Peak, Spectrum};
