@@ -74,9 +74,16 @@ mod spectrum;
 pub use error::{Error, Result};
 pub use fixed_point::FixedPointMap;
 pub use grid::FrequencyGrid;
-pub use kernel::{Density, FermionTime, Kernel};
+pub use kernel::{
+    BosonMatsubara, BosonMatsubaraSymmetric, BosonTime, BosonTimeSymmetric, Density,
+    FermionMatsubara, FermionMatsubaraSymmetric, FermionTime, FermionTimeSymmetric, FromComplexFn,
+    FromFn, Kernel, Laplace, Matsubara, Transformed,
+};
 pub use nalgebra;
-pub use noise::{Measurement, Whitening};
+pub use noise::{
+    AutocorrelationTime, Bins, CovarianceEstimator, Measurement, NoiseReport, NoiseTreatment,
+    Whitening, stack_complex,
+};
 pub use problem::{Fingerprint, ForwardModel, Problem};
 pub use prox::Prox;
 pub use rand;

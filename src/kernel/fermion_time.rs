@@ -1,9 +1,10 @@
 //! Fermionic kernel in imaginary time, K(τ, ω) = e^{−τω}/(1 + e^{−βω}).
 //!
-//! Source: learned-optimizers paper, eq. 2. A Monte Carlo G(τ) = −⟨T c(τ)c†⟩ is minus ∫ K A dω.
+//! Source: \[LO\] eq. 2. A Monte Carlo G(τ) = −⟨T c(τ)c†⟩ is minus ∫ K A dω.
 
-use super::{Kernel, fill_pointwise};
-use crate::error::{Error, Result, check_positive};
+use super::Kernel;
+use super::domain::{check_times, fill_pointwise};
+use crate::error::{Result, check_positive};
 use crate::real::Real;
 use nalgebra::DMatrix;
 
@@ -26,26 +27,13 @@ impl FermionTime {
     }
 
     /// The formula, by the branch on the sign of ω that cannot overflow.
-    pub(super) fn value(self, tau: f64, omega: f64) -> f64 {
+    fn value(self, tau: f64, omega: f64) -> f64 {
+        let tau = tau.clamp(0.0, self.beta);
         if omega >= 0.0 {
             (-tau * omega).exp() / (1.0 + (-self.beta * omega).exp())
         } else {
             ((self.beta - tau) * omega).exp() / (1.0 + (self.beta * omega).exp())
         }
-    }
-}
-
-/// `Err` unless every τ lies in [0, β] (to one part in 10⁹, for tables written with few digits).
-pub(super) fn check_times<T: Real>(tau: &[T], beta: f64) -> Result<()> {
-    let slack = 1e-9 * beta;
-    match tau.iter().position(|t| t.as_f64() < -slack || t.as_f64() > beta + slack) {
-        None => Ok(()),
-        Some(index) => Err(Error::ElementOutOfRange {
-            argument: "x",
-            index,
-            value: tau[index].as_f64(),
-            expected: "an imaginary time in [0, beta]",
-        }),
     }
 }
 

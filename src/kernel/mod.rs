@@ -4,10 +4,40 @@
 //! complex kernels (stacked as real part over imaginary part) and linear transforms of other kernels all
 //! fit. Formulas are evaluated in `f64`, by branches that neither overflow nor lose digits for |βω| up to
 //! 10⁶, and rounded once to the scalar asked for. One file a kernel.
+//!
+//! Signs: the kernels in imaginary time are positive, as is ⟨c(τ)c†⟩; those at Matsubara frequencies are
+//! minus their Fourier transforms, as G(iω_n) is of −⟨T c(τ)c†⟩, except [`BosonMatsubaraSymmetric`], which
+//! is the positive χ(iν_n). In the heads of the files \[LO\] stands for the learned-optimizers paper and
+//! \[KM\] for the kinetic-maxent paper.
 
+mod boson_matsubara;
+mod boson_matsubara_symmetric;
+mod boson_time;
+mod boson_time_symmetric;
+mod domain;
+mod fermion_matsubara;
+mod fermion_matsubara_symmetric;
 mod fermion_time;
+mod fermion_time_symmetric;
+mod from_fn;
+mod laplace;
+mod matsubara;
+#[cfg(test)]
+mod tests;
+mod transformed;
 
+pub use boson_matsubara::BosonMatsubara;
+pub use boson_matsubara_symmetric::BosonMatsubaraSymmetric;
+pub use boson_time::BosonTime;
+pub use boson_time_symmetric::BosonTimeSymmetric;
+pub use fermion_matsubara::FermionMatsubara;
+pub use fermion_matsubara_symmetric::FermionMatsubaraSymmetric;
 pub use fermion_time::FermionTime;
+pub use fermion_time_symmetric::FermionTimeSymmetric;
+pub use from_fn::{FromComplexFn, FromFn};
+pub use laplace::Laplace;
+pub use matsubara::Matsubara;
+pub use transformed::Transformed;
 
 use crate::error::{Result, check_finite, check_not_empty};
 use crate::real::Real;
@@ -98,16 +128,21 @@ pub trait Kernel<T: Real = f64>: Send + Sync {
     }
 }
 
-/// Fills a real kernel from its pointwise formula in `f64`.
-pub(crate) fn fill_pointwise<T: Real>(
-    x: &[T],
-    omega: &[T],
-    out: &mut DMatrix<T>,
-    value: impl Fn(f64, f64) -> f64,
-) {
-    for (j, &w) in omega.iter().enumerate() {
-        for (i, &t) in x.iter().enumerate() {
-            out[(i, j)] = T::lit(value(t.as_f64(), w.as_f64()));
-        }
+/// A kernel chosen at run time.
+impl<T: Real, K: Kernel<T> + ?Sized> Kernel<T> for Box<K> {
+    fn rows(&self, n: usize) -> usize {
+        (**self).rows(n)
+    }
+
+    fn check(&self, x: &[T], omega: &[T]) -> Result<()> {
+        (**self).check(x, omega)
+    }
+
+    fn fill(&self, x: &[T], omega: &[T], out: &mut DMatrix<T>) {
+        (**self).fill(x, omega, out);
+    }
+
+    fn density(&self) -> Density {
+        (**self).density()
     }
 }
