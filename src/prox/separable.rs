@@ -24,7 +24,7 @@ pub(super) trait ScalarProx<T: Real> {
 const LANES: usize = 32;
 
 pub(super) fn value<T: Real>(op: &impl ScalarProx<T>, x: &[T]) -> T {
-    dispatch(|| x.iter().map(|&x| op.value(x)).sum())
+    x.iter().map(|&x| op.value(x)).sum()
 }
 
 pub(super) fn prox_into<T: Real>(
