@@ -61,6 +61,7 @@
 
 mod error;
 mod fixed_point;
+mod gradient_check;
 mod grid;
 mod kernel;
 mod linalg;
@@ -72,7 +73,11 @@ mod real;
 mod solution;
 mod spectrum;
 pub use error::{Error, Result};
-pub use fixed_point::FixedPointMap;
+pub use fixed_point::{
+    Accelerated, FixedPoint, FixedPointMap, Iterates, IterationInfo, IterationOptions,
+    IterationReport, Relaxed, iterate,
+};
+pub use gradient_check::check_gradient;
 pub use grid::FrequencyGrid;
 pub use kernel::{
     BosonMatsubara, BosonMatsubaraSymmetric, BosonTime, BosonTimeSymmetric, Density,
@@ -85,7 +90,9 @@ pub use noise::{
     Whitening, stack_complex,
 };
 pub use problem::{Fingerprint, ForwardModel, Problem};
-pub use prox::Prox;
+pub use prox::{
+    BoxConstraint, Conjugate, NonNegative, OneSidedSoftThreshold, Prox, Simplex, SoftThreshold,
+};
 pub use rand;
 pub use real::Real;
 pub use solution::{
