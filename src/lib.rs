@@ -4,18 +4,26 @@ mod fixed_point;
 mod grid;
 mod kernel;
 mod linalg;
+mod network;
 mod noise;
+mod parallel;
 mod prior;
 mod problem;
 mod prox;
 mod real;
 mod solution;
 mod spectrum;
+mod synthetic;
+mod train;
 pub use error::{Error, Result};
 pub use fixed_point::FixedPointMap;
 pub use grid::FrequencyGrid;
 pub use kernel::{Density, FermionTime, Kernel};
 pub use nalgebra;
+pub use network::{
+    BoundLayer, ErrorSummary, Initialization, Layer, Network, RootSquareError, Unrolled,
+    UnrolledArchitecture, UnrolledWorkspace,
+};
 pub use noise::{Measurement, Whitening};
 pub use problem::{Fingerprint, ForwardModel, Problem};
 pub use prox::Prox;
@@ -25,3 +33,4 @@ pub use solution::{
     Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning,
 };
 pub use spectrum::{DefaultModel, Spectrum};
+pub use synthetic::{GaussianMixture, NoiseLevel, PeakRange, TrainingSet};
