@@ -1,6 +1,7 @@
 //! Fredholm integral equations of the first kind.
 mod error;
 mod fixed_point;
+mod gradient_check;
 mod grid;
 mod kernel;
 mod linalg;
@@ -17,6 +18,7 @@ mod synthetic;
 mod train;
 pub use error::{Error, Result};
 pub use fixed_point::FixedPointMap;
+pub use gradient_check::check_gradient;
 pub use grid::FrequencyGrid;
 pub use kernel::{Density, FermionTime, Kernel};
 pub use nalgebra;
@@ -26,7 +28,9 @@ pub use network::{
 };
 pub use noise::{Measurement, Whitening};
 pub use problem::{Fingerprint, ForwardModel, Problem};
-pub use prox::Prox;
+pub use prox::{
+    BoxConstraint, Conjugate, NonNegative, OneSidedSoftThreshold, Prox, Simplex, SoftThreshold,
+};
 pub use rand;
 pub use real::Real;
 pub use solution::{
