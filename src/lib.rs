@@ -38,3 +38,7 @@ pub use solution::{
 };
 pub use spectrum::{DefaultModel, Spectrum};
 pub use synthetic::{GaussianMixture, NoiseLevel, PeakRange, TrainingSet};
+pub use train::{
+    Adam, AdamConfig, EpochInfo, Estimator, Rlista, RlistaConfig, Schedule, TrainOptions, Trainer,
+    TrainingReport, TrainingStatus, train,
+};

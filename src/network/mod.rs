@@ -33,7 +33,7 @@ use crate::real::Real;
 /// the caller's business: these two are the inner loop of training.
 pub trait Network<T: Real>: Send + Sync {
     /// Buffers of a forward and a backward pass.
-    type Workspace: Send;
+    type Workspace: Send + Sync;
 
     /// A short name for reports, like `rlista-10`.
     fn name(&self) -> String;
