@@ -10,7 +10,8 @@ use fredholm::rand::SeedableRng;
 use fredholm::rand::rngs::ChaCha8Rng;
 use fredholm::{
     Certificate, FermionTime, ForwardModel, FrequencyGrid, GaussianMixture, Ista, MaxEnt,
-    OneSidedSoftThreshold, Problem, RlistaConfig, Solution, Solver, Spectrum, TrainingSet, Whitening,
+    OneSidedSoftThreshold, Problem, RlistaConfig, Solution, Solver, Spectrum, TrainingSet,
+    Whitening,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use plotters::prelude::*;
@@ -45,9 +46,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // A learned optimizer, trained on other spectra of the same kind.
     let bar = ProgressBar::new(options.epochs as u64);
-    bar.set_style(ProgressStyle::with_template("training RLISTA {bar:40} {pos}/{len} {msg} {eta}")?);
+    bar.set_style(ProgressStyle::with_template(
+        "training RLISTA {bar:40} {pos}/{len} {msg} {eta}",
+    )?);
     let clock = Instant::now();
-    let set = TrainingSet::<f32>::generate(&model, &generator, options.samples, options.noise, &mut rng)?;
+    let set =
+        TrainingSet::<f32>::generate(&model, &generator, options.samples, options.noise, &mut rng)?;
     let config = RlistaConfig { epochs: options.epochs, ..RlistaConfig::default() };
     let (network, training) = fredholm::Rlista::train(&set, &config, &mut rng, |info| {
         bar.set_position(info.epoch as u64);
@@ -112,7 +116,9 @@ impl Options {
             let bad = |what: &str| format!("{name} {value}: expected {what}");
             match name.as_str() {
                 "--seed" => options.seed = value.parse().map_err(|_| bad("a whole number"))?,
-                "--samples" => options.samples = value.parse().map_err(|_| bad("a whole number"))?,
+                "--samples" => {
+                    options.samples = value.parse().map_err(|_| bad("a whole number"))?
+                }
                 "--epochs" => options.epochs = value.parse().map_err(|_| bad("a whole number"))?,
                 "--noise" => options.noise = value.parse().map_err(|_| bad("a number"))?,
                 "--output" => options.output = value,

@@ -65,13 +65,17 @@ mod gradient_check;
 mod grid;
 mod kernel;
 mod linalg;
+mod network;
 mod noise;
+mod parallel;
 mod prior;
 mod problem;
 mod prox;
 mod real;
 mod solution;
 mod spectrum;
+mod synthetic;
+mod train;
 pub use error::{Error, Result};
 pub use fixed_point::{
     Accelerated, FixedPoint, FixedPointMap, Iterates, IterationInfo, IterationOptions,
@@ -85,6 +89,10 @@ pub use kernel::{
     FromFn, Kernel, Laplace, Matsubara, Transformed,
 };
 pub use nalgebra;
+pub use network::{
+    BoundLayer, ErrorSummary, Initialization, Layer, Network, RootSquareError, Unrolled,
+    UnrolledArchitecture, UnrolledWorkspace,
+};
 pub use noise::{
     AutocorrelationTime, Bins, CovarianceEstimator, Measurement, NoiseReport, NoiseTreatment,
     Whitening, stack_complex,
@@ -99,3 +107,8 @@ pub use solution::{
     Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning,
 };
 pub use spectrum::{DefaultModel, Peak, Spectrum};
+pub use synthetic::{GaussianMixture, NoiseLevel, PeakRange, TrainingSet};
+pub use train::{
+    Adam, AdamConfig, EpochInfo, Estimator, Rlista, RlistaConfig, Schedule, TrainOptions, Trainer,
+    TrainingReport, TrainingStatus, train,
+};
