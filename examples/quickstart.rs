@@ -36,9 +36,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // One spectrum to be found, and its noisy data.
     let generator = GaussianMixture::default();
-    let truth = generator.sample(&grid, &mut rng)?;
-    let data = model.sample_data(&truth.weights(), &mut rng)?;
-    let problem = Problem::from_model(Arc::clone(&model), &data)?;
+    let truth = generator.draw(&grid, &mut rng)?;
+    let exact = Problem::from_model(Arc::clone(&model), &[0.0; TIMES])?.back_continue(&truth.weights())?;
+    let noisy: Vec<f64> =
+        exact.iter().map(|g| g + options.noise * f64::standard_normal(&mut rng)).collect();
+    let problem = Problem::from_model(Arc::clone(&model), &noisy)?;
     println!(
         "G(tau) at {TIMES} times, beta = {BETA}, noise {:e}; {FREQUENCIES} frequencies in [-3, 3]\n",
         options.noise
@@ -55,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let config = RlistaConfig { epochs: options.epochs, ..RlistaConfig::default() };
     let (network, training) = fredholm::Rlista::train(&set, &config, &mut rng, |info| {
         bar.set_position(info.epoch as u64);
-        bar.set_message(format!("loss {:.4}", info.loss));
+        bar.set_message(format!("loss {:.4}", info.training_loss));
         ControlFlow::Continue(())
     })?;
     bar.finish_and_clear();
@@ -65,7 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         options.samples,
         options.epochs,
         clock.elapsed().as_secs_f64(),
-        training.status
+        network.training().map_or_else(String::new, |t| t.status.to_string())
     );
 
     // Four answers.
