@@ -11,6 +11,7 @@ mod problem;
 mod prox;
 mod real;
 mod solution;
+mod sparse;
 mod spectrum;
 pub use error::{Error, Result};
 pub use fixed_point::{
@@ -31,4 +32,5 @@ pub use real::Real;
 pub use solution::{
     Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning,
 };
+pub use sparse::{DataView, ProximalGradient, ProximalGradientMap};
 pub use spectrum::{DefaultModel, Spectrum};
