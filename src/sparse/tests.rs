@@ -219,7 +219,8 @@ fn constrained_least_squares_meets_its_conditions() {
     let problem = fermi::<f64>(30, 20);
     let scale = largest_gradient(problem.kernel(), problem.data());
     let solve = |prox: Box<dyn Prox<f64>>| {
-        let solver = ProximalGradient::fista(1.0).prox(prox).tolerance(1e-9);
+        let solver =
+            ProximalGradient::fista(1.0).prox(prox).tolerance(1e-9).max_iterations(500_000);
         let solution = solver.solve(&problem).unwrap();
         assert_eq!(solution.report().status, Status::Converged);
         let a = solution.spectrum().weights();
