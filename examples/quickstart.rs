@@ -37,7 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     // One spectrum to be found, and its noisy data.
     let generator = GaussianMixture::default();
     let truth = generator.draw(&grid, &mut rng)?;
-    let exact = Problem::from_model(Arc::clone(&model), &[0.0; TIMES])?.back_continue(&truth.weights())?;
+    let exact =
+        Problem::from_model(Arc::clone(&model), &[0.0; TIMES])?.back_continue(&truth.weights())?;
     let noisy: Vec<f64> =
         exact.iter().map(|g| g + options.noise * f64::standard_normal(&mut rng)).collect();
     let problem = Problem::from_model(Arc::clone(&model), &noisy)?;

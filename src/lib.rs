@@ -73,6 +73,7 @@ mod problem;
 mod prox;
 mod real;
 mod solution;
+mod sparse;
 mod spectrum;
 mod synthetic;
 mod train;
@@ -106,6 +107,7 @@ pub use real::Real;
 pub use solution::{
     Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning,
 };
+pub use sparse::{DataView, ProximalGradient, ProximalGradientMap};
 pub use spectrum::{DefaultModel, Peak, Spectrum};
 pub use synthetic::{GaussianMixture, NoiseLevel, PeakRange, TrainingSet};
 pub use train::{
