@@ -65,6 +65,7 @@ mod gradient_check;
 mod grid;
 mod kernel;
 mod linalg;
+mod maxent;
 mod network;
 mod noise;
 mod parallel;
@@ -77,6 +78,7 @@ mod sparse;
 mod spectrum;
 mod synthetic;
 mod train;
+
 pub use error::{Error, Result};
 pub use fixed_point::{
     Accelerated, FixedPoint, FixedPointMap, Iterates, IterationInfo, IterationOptions,
@@ -89,6 +91,8 @@ pub use kernel::{
     FermionMatsubara, FermionMatsubaraSymmetric, FermionTime, FermionTimeSymmetric, FromComplexFn,
     FromFn, Kernel, Laplace, Matsubara, Transformed,
 };
+pub use linalg::{BandedRows, SymmetricBand};
+pub use maxent::{AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv, MaxEnt, MaxEntSolver};
 pub use nalgebra;
 pub use network::{
     BoundLayer, ErrorSummary, Initialization, Layer, Network, RootSquareError, Unrolled,
@@ -98,6 +102,7 @@ pub use noise::{
     AutocorrelationTime, Bins, CovarianceEstimator, Measurement, NoiseReport, NoiseTreatment,
     Whitening, stack_complex,
 };
+pub use prior::{Entropy, Kinetic, Legendre, Prior};
 pub use problem::{Fingerprint, ForwardModel, Problem};
 pub use prox::{
     BoxConstraint, Conjugate, NonNegative, OneSidedSoftThreshold, Prox, Simplex, SoftThreshold,
