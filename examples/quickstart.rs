@@ -9,9 +9,9 @@
 use fredholm::rand::SeedableRng;
 use fredholm::rand::rngs::ChaCha8Rng;
 use fredholm::{
-    Certificate, FermionTime, ForwardModel, FrequencyGrid, GaussianMixture, Ista, MaxEnt,
-    OneSidedSoftThreshold, Problem, RlistaConfig, Solution, Solver, Spectrum, TrainingSet,
-    Whitening,
+    Certificate, FermionTime, ForwardModel, FrequencyGrid, GaussianMixture, MaxEnt, NoiseLevel,
+    OneSidedSoftThreshold, Problem, ProximalGradient, Real, Rlista, RlistaConfig, Solution, Solver,
+    Spectrum, TrainOptions, TrainingSet, Whitening,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use plotters::prelude::*;
@@ -53,10 +53,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         "training RLISTA {bar:40} {pos}/{len} {msg} {eta}",
     )?);
     let clock = Instant::now();
-    let set =
-        TrainingSet::<f32>::generate(&model, &generator, options.samples, options.noise, &mut rng)?;
-    let config = RlistaConfig { epochs: options.epochs, ..RlistaConfig::default() };
-    let (network, training) = fredholm::Rlista::train(&set, &config, &mut rng, |info| {
+    let level = NoiseLevel::Uniform(options.noise);
+    let set = TrainingSet::<f32>::generate(&generator, &model, options.samples, &level, &mut rng)?;
+    let config = RlistaConfig {
+        options: TrainOptions::scaled(options.epochs, options.samples),
+        ..RlistaConfig::default()
+    };
+    let network = Rlista::train(&set, &config, &mut rng, |info| {
         bar.set_position(info.epoch as u64);
         bar.set_message(format!("loss {:.4}", info.training_loss));
         ControlFlow::Continue(())
@@ -72,7 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
 
     // Four answers.
-    let ista = Ista::new(1e-3).prox(OneSidedSoftThreshold);
+    let ista = ProximalGradient::ista(1e-3).prox(OneSidedSoftThreshold);
     let flat = MaxEnt::default();
     let mut rows: Vec<Row> = Vec::new();
     let mut run = |name, solve: &dyn Fn() -> fredholm::Result<Solution>| -> fredholm::Result<()> {
@@ -108,8 +111,8 @@ impl Options {
     fn parse() -> Result<Self, Box<dyn Error>> {
         let mut options = Options {
             seed: 1,
-            samples: 20_000,
-            epochs: 15,
+            samples: 50_000,
+            epochs: 40,
             noise: 1e-4,
             output: "quickstart.svg".into(),
         };
