@@ -4,10 +4,10 @@ use super::*;
 use crate::check_gradient;
 use proptest::prelude::*;
 
-/// An operator, what it projects on if it is an indicator, the proximal operator of its conjugate and
-/// the distance of an argument from the nearest kink.
+/// An operator with what the battery needs to know of it.
 struct Case<T: Real> {
     op: Box<dyn Prox<T>>,
+    /// Whether f is 0 or +∞, its proximal operator a projection.
     is_indicator: bool,
     /// prox_{f*/γ}(w).
     conjugate_prox: fn(&[T], T) -> Vec<T>,
@@ -235,7 +235,7 @@ fn extremes<T: Real>() {
         strange[7] = T::INFINITY;
         strange[8] = -T::INFINITY;
         op.prox_into(&strange, gamma, &mut out);
-        op.prox_into(&vec![T::zero() / T::zero(); 40], gamma, &mut out);
+        op.prox_into(&[T::zero() / T::zero(); 40], gamma, &mut out);
         assert!(out.iter().all(|v| v.as_f64().is_nan()));
     }
 }
