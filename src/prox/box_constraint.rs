@@ -108,8 +108,8 @@ mod tests {
         assert_eq!(half_line.prox_into(&[-3.0, 1e300], 1.0, &mut x), 0.0);
         assert_eq!(x, [1.0, 1e300]);
         // f*(y) = y for y ≤ 0, +∞ beyond.
-        let below = half_line.conjugate(&[-2.0, 0.0]).unwrap();
+        let below = Prox::conjugate(&half_line, &[-2.0, 0.0]).unwrap();
         assert_eq!((below.scale, below.value), (1.0, -2.0));
-        assert_eq!(half_line.conjugate(&[2.0, 0.0]).unwrap().scale, 0.0);
+        assert_eq!(Prox::conjugate(&half_line, &[2.0, 0.0]).unwrap().scale, 0.0);
     }
 }
