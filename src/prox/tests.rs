@@ -153,7 +153,8 @@ fn battery<T: Real>(case: &Case<T>, z: &[T], y: &[T], u: &[T], gamma: T) {
     }
 
     // Derivatives with respect to the argument and to γ, off the kinks.
-    let clearance = T::lit(4.0) * T::EPSILON.cbrt() * (T::one() + dot(z, z).sqrt() + gamma);
+    // Twice the checker's largest step, in the argument or in γ; both are at most 3.
+    let clearance = T::lit(6.0) * T::EPSILON.cbrt();
     if (case.kink_distance)(z, gamma) > clearance {
         let mut gradient = vec![T::lit(7.0); z.len() + 1];
         let (by_z, by_gamma) = gradient.split_at_mut(z.len());
