@@ -1,13 +1,13 @@
 //! How long is a training step: RLISTA-10, 100 → 50, batch 256, forward + backward + Adam, in f32 and f64,
 //! on one thread and on all; and what remains of it for one layer and one sample.
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
+use criterion::{Criterion, criterion_group, criterion_main};
+use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng, seq::SliceRandom};
 use fredholm::{
     FermionTime, ForwardModel, FrequencyGrid, GaussianMixture, NoiseLevel, Real, Rlista,
     TrainOptions, Trainer, TrainingSet, UnrolledArchitecture, Whitening,
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn set<T: Real>(samples: usize) -> TrainingSet<T> {
     let tau: Vec<f64> = (0..100).map(|i| 16.0 * f64::from(i) / 99.0).collect();
@@ -33,6 +33,8 @@ fn trainer<T: Real>(depth: usize, batch: usize, chunk: usize) -> Trainer<T, Rlis
 
 fn steps<T: Real>(c: &mut Criterion, scalar: &str) {
     let set = set::<T>(2560);
+    let mut order: Vec<usize> = (0..set.len()).collect();
+    order.shuffle(&mut ChaCha8Rng::seed_from_u64(3));
     let mut group = c.benchmark_group(format!("training step {scalar}"));
     group.sample_size(20).measurement_time(Duration::from_secs(2));
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
@@ -44,18 +46,19 @@ fn steps<T: Real>(c: &mut Criterion, scalar: &str) {
     for (depth, batch, chunk, threads) in cases {
         let name = format!("rlista-{depth} batch {batch} chunk {chunk} threads {threads}");
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
-            let mut trainer = trainer::<T>(depth, batch, chunk);
-            let mut next = 0;
-            group.bench_function(name, |b| {
-                b.iter_batched(
-                    || {
-                        next = (next + batch) % (set.len() - batch);
-                        (next..next + batch).collect::<Vec<_>>()
-                    },
-                    |samples| trainer.step(&set, &samples).unwrap(),
-                    BatchSize::SmallInput,
-                );
+        let mut trainer = trainer::<T>(depth, batch, chunk);
+        let mut first = 0;
+        group.bench_function(name, |b| {
+            b.iter_custom(|steps| {
+                // Inside the pool, as a training run is.
+                pool.install(|| {
+                    let start = Instant::now();
+                    for _ in 0..steps {
+                        first = (first + batch) % (set.len() - batch);
+                        trainer.step(&set, &order[first..first + batch]).unwrap();
+                    }
+                    start.elapsed()
+                })
             });
         });
     }

@@ -1,6 +1,6 @@
 //! The one layer, x ↦ prox_θ(W_t x + W_e g): a step of ISTA, or a layer of LISTA.
 //!
-//! Source: [LO] II.B–D. With W_e = tKᵀ, W_t = I − tKᵀK and θ = tλ it is the proximal gradient step of
+//! Source: \[LO\] II.B–D. With W_e = tKᵀ, W_t = I − tKᵀK and θ = tλ it is the proximal gradient step of
 //! ½‖g − Kx‖² + λf(x); with weights of its own it is a layer of a learned network. Bound to data it is a
 //! fixed-point map, so that ISTA is that map iterated and [`Unrolled`](super::Unrolled) is the same map
 //! unrolled; the relaxed map is [`Relaxed`](crate::Relaxed) around it.

@@ -1,6 +1,6 @@
 //! The loss: batch mean of the root-square error.
 //!
-//! Source: [LO] eq. 18. RSE(a) = ‖a − ã‖₂, with gradient (a − ã)/RSE, and 0 where a = ã.
+//! Source: \[LO\] eq. 18. RSE(a) = ‖a − ã‖₂, with gradient (a − ã)/RSE, and 0 where a = ã.
 
 use crate::linalg::dispatch;
 use crate::real::Real;

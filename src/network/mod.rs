@@ -7,6 +7,7 @@
 //!
 //! Source: learned-optimizers paper (\[LO\]), II.D and appendix A.
 
+mod architecture;
 mod error_summary;
 mod layer;
 mod loss;
@@ -17,11 +18,12 @@ mod stored;
 mod tests;
 mod unrolled;
 
+pub use architecture::{Initialization, UnrolledArchitecture};
 pub use error_summary::ErrorSummary;
 pub use layer::{BoundLayer, Layer};
 pub use loss::RootSquareError;
 pub(crate) use panel::gather;
-pub use unrolled::{Initialization, Unrolled, UnrolledArchitecture, UnrolledWorkspace};
+pub use unrolled::{Unrolled, UnrolledWorkspace};
 
 use crate::parallel;
 use crate::real::Real;

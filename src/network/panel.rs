@@ -21,11 +21,22 @@ pub(crate) fn gather<'a, T: Real>(
     let mut start = 0;
     while start + TILE <= batch {
         let columns: [&[T]; TILE] = core::array::from_fn(|k| &sample(start + k)[..features]);
-        for i in 0..features {
-            let row = &mut panel[i * batch + start..][..TILE];
-            for k in 0..TILE {
-                row[k] = columns[k][i];
+        let mut first = 0;
+        // Rows of a tile are pieces of samples; its columns, pieces of the panel's rows.
+        while first + TILE <= features {
+            let mut tile = [[T::zero(); TILE]; TILE];
+            for (row, column) in tile.iter_mut().zip(columns) {
+                row.copy_from_slice(&column[first..][..TILE]);
             }
+            for i in 0..TILE {
+                let row: [T; TILE] = core::array::from_fn(|k| tile[k][i]);
+                panel[(first + i) * batch + start..][..TILE].copy_from_slice(&row);
+            }
+            first += TILE;
+        }
+        for i in first..features {
+            let row: [T; TILE] = core::array::from_fn(|k| columns[k][i]);
+            panel[i * batch + start..][..TILE].copy_from_slice(&row);
         }
         start += TILE;
     }
@@ -57,14 +68,15 @@ mod tests {
     #[test]
     fn scatter_undoes_gather() {
         for batch in [1, 3, 16, 37] {
-            let features = 5;
-            let samples: Vec<f64> = (0..features * batch).map(|v| v as f64).collect();
-            let mut panel = vec![0.0; samples.len()];
-            gather(features, batch, |b| &samples[b * features..][..features], &mut panel);
-            assert_eq!(panel[2 * batch + batch - 1], samples[(batch - 1) * features + 2]);
-            let mut back = vec![0.0; samples.len()];
-            scatter(&panel, batch, &mut back);
-            assert_eq!(back, samples);
+            for features in [5, 16, 35] {
+                let samples: Vec<f64> = (0..features * batch).map(|v| v as f64).collect();
+                let mut panel = vec![0.0; samples.len()];
+                gather(features, batch, |b| &samples[b * features..][..features], &mut panel);
+                assert_eq!(panel[2 * batch + batch - 1], samples[(batch - 1) * features + 2]);
+                let mut back = vec![0.0; samples.len()];
+                scatter(&panel, batch, &mut back);
+                assert_eq!(back, samples);
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::real::Real;
 /// f(x) = 0 where x ≥ 0, +∞ elsewhere; prox_{γf}(z) = max(z, 0), whatever γ.
 ///
 /// Derivatives: ∂/∂z = 1\[z > 0\], ∂/∂γ = 0. Separable, convex.
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NonNegative;
 

@@ -7,6 +7,7 @@ use crate::real::Real;
 ///
 /// The soft threshold for spectra that are known to be positive. Derivatives by the mask m = 1\[z > γ\]:
 /// ∂/∂z = m, ∂/∂γ = −m. Separable, convex.
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OneSidedSoftThreshold;
 

@@ -6,6 +6,7 @@ use crate::real::Real;
 /// f(x) = ‖x‖₁; prox_{γf}(z) = S_γ(z) = sign(z) max(|z| − γ, 0), component by component.
 ///
 /// Derivatives by the mask m = 1\[|z| > γ\]: ∂/∂z = m, ∂/∂γ = −sign(z) m. Separable, convex.
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SoftThreshold;
 

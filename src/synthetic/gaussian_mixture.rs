@@ -1,6 +1,6 @@
 //! Random spectra: sums of Gaussian peaks.
 //!
-//! Source: [LO] eq. 16 (which prints σ₂ for σ_i):
+//! Source: \[LO\] eq. 16 (which prints σ₂ for σ_i):
 //!
 //! ```text
 //! A(ω) ∝ Σ_i exp(−(ω − μ_i)²/(2σ_i²))     with one quasiparticle peak near ω = 0 as a further term

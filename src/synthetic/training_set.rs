@@ -18,7 +18,7 @@ use rand::{Rng, SeedableRng, rngs::ChaCha8Rng};
 pub enum NoiseLevel {
     /// One σ ≥ 0 for all data.
     Uniform(f64),
-    /// One σ > 0 for each datum ([LO] eq. 17).
+    /// One σ > 0 for each datum (\[LO\] eq. 17).
     PerDatum(Vec<f64>),
 }
 

@@ -158,11 +158,18 @@ fn update<T: Real>(p: &mut [T], m: &mut [T], v: &mut [T], g: &[T], c: &Coefficie
     let (gain1, gain2) = (T::one() - c.beta1, T::one() - c.beta2);
     dispatch(|| {
         for (((p, m), v), &g) in p.iter_mut().zip(m).zip(v).zip(g) {
-            *m = c.beta1 * *m + gain1 * g;
-            *v = c.beta2 * *v + gain2 * g * g;
+            *m = flush(c.beta1 * *m + gain1 * g);
+            *v = flush(c.beta2 * *v + gain2 * g * g);
             *p -= c.rate * *m / ((*v * c.correction).sqrt() + c.epsilon);
         }
     });
+}
+
+/// Zero for subnormal numbers: the moments of a dead unit would decay to them and stay there, and
+/// arithmetic with them is a hundred times slower.
+#[inline(always)]
+fn flush<T: Real>(x: T) -> T {
+    if x.abs() < T::MIN_POSITIVE { T::zero() } else { x }
 }
 
 #[cfg(test)]
@@ -216,6 +223,18 @@ mod tests {
         let mut p = [1.0_f64, 1.0];
         Adam::new(AdamConfig::default(), 2).unwrap().step(&mut p, &[3.0, -0.02], 0.1).unwrap();
         assert!((p[0] - 0.9).abs() < 1e-6 && (p[1] - 1.1).abs() < 1e-6);
+    }
+
+    #[test]
+    fn moments_of_a_dead_parameter_end_at_zero() {
+        let config = AdamConfig { beta1: 0.9, beta2: 0.95, epsilon: 1e-7 };
+        let mut adam = Adam::<f32>::new(config, 1).unwrap();
+        let mut p = [1.0];
+        adam.step(&mut p, &[1.0], 1e-3).unwrap();
+        for _ in 0..3000 {
+            adam.step(&mut p, &[0.0], 1e-3).unwrap();
+        }
+        assert_eq!((adam.m[0], adam.v[0]), (0.0, 0.0));
     }
 
     #[test]

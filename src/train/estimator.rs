@@ -1,6 +1,6 @@
 //! A network as a solver: it knows which problems it was made for.
 
-use super::trainer::estimates;
+use super::training::estimates;
 use super::{TrainingReport, TrainingStatus};
 use crate::error::{Error, Result, check_finite, check_len};
 use crate::network::{ErrorSummary, Network, apply_samples};
@@ -14,7 +14,8 @@ use nalgebra::DMatrix;
 /// A network with the fingerprint of kernel and axes it was trained for.
 ///
 /// It answers raw data g with spectral weights a at once, without iteration and without certificate. It
-/// expects data on the scale it was trained on (Σ a = 1 for the synthetic sets).
+/// expects data on the scale it was trained on (Σ a = 1 for the synthetic sets). With the feature `serde`
+/// it is plain data, {network, fingerprint}, as is its network; the caller does the I/O.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Estimator<T: Real, N> {

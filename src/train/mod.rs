@@ -15,9 +15,11 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 mod trainer;
+mod training;
 
 pub use adam::{Adam, AdamConfig};
 pub use estimator::Estimator;
 pub use rlista::{Rlista, RlistaConfig};
 pub use schedule::Schedule;
-pub use trainer::{EpochInfo, TrainOptions, Trainer, TrainingReport, TrainingStatus, train};
+pub use trainer::{TrainOptions, Trainer};
+pub use training::{EpochInfo, TrainingReport, TrainingStatus, train};

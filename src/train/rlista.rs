@@ -45,6 +45,25 @@ impl<T: Real> Rlista<T> {
     /// `rng` gives the initial weights, then the seed of the shuffles. `observer` sees every epoch and may
     /// stop the run.
     ///
+    /// ```
+    /// use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
+    /// use fredholm::*;
+    /// use std::ops::ControlFlow;
+    /// let (beta, grid) = (8.0, FrequencyGrid::uniform(-3.0, 3.0, 20)?);
+    /// let tau: Vec<f64> = (0..30).map(|i| beta * f64::from(i) / 29.0).collect();
+    /// let noise = Whitening::from_errors(&[1e-4; 30])?;
+    /// let model = ForwardModel::new(&FermionTime::new(beta)?, &tau, &grid, noise)?;
+    ///
+    /// let mut rng = ChaCha8Rng::seed_from_u64(1);
+    /// let (mixture, noise) = (GaussianMixture::default(), NoiseLevel::Uniform(1e-4));
+    /// let set = TrainingSet::<f32>::generate(&mixture, &model, 1000, &noise, &mut rng)?;
+    /// let config =
+    ///     RlistaConfig { depth: 3, options: TrainOptions::scaled(2, 1000), ..Default::default() };
+    /// let estimator = Rlista::train(&set, &config, &mut rng, |_| ControlFlow::Continue(()))?;
+    /// assert!(estimator.evaluate(&set)?.mean < 0.3);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of [`Unrolled::random`] and [`train`].
     pub fn train(

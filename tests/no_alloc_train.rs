@@ -1,0 +1,90 @@
+//! A training step allocates nothing of its own once warm.
+//!
+//! What is left is inside the matrix product: the crate `gemm` takes a list of flags for every product,
+//! and a packing buffer for one of the form A·Bᵀ (the weights' gradients). The test counts these exactly.
+//!
+//! Counted on this thread by a global allocator, hence a test binary of its own; on one thread, where the
+//! whole step runs on it.
+#![allow(unsafe_code)]
+
+use fredholm::nalgebra::DMatrix;
+use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
+use fredholm::{
+    FermionTime, ForwardModel, FrequencyGrid, GaussianMixture, Initialization, NoiseLevel, Rlista,
+    SoftThreshold, TrainOptions, Trainer, TrainingSet, UnrolledArchitecture, Whitening,
+};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+thread_local! {
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: hands every request to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // A thread being torn down has no count any more.
+        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations(work: impl FnOnce()) -> usize {
+    let before = COUNT.get();
+    work();
+    COUNT.get() - before
+}
+
+fn steps_allocate_nothing_of_their_own() {
+    let tau: Vec<f64> = (0..100).map(|i| 16.0 * f64::from(i) / 99.0).collect();
+    let grid = FrequencyGrid::uniform(-3.0, 3.0, 50).unwrap();
+    let whitening = Whitening::from_errors(&[1e-5; 100]).unwrap();
+    let kernel = FermionTime::new(16.0).unwrap();
+    let model = ForwardModel::new(&kernel, &tau, &grid, whitening).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let (mixture, noise) = (GaussianMixture::default(), NoiseLevel::Uniform(1e-5));
+    let set = TrainingSet::<f32>::generate(&mixture, &model, 512, &noise, &mut rng).unwrap();
+    let network = Rlista::random(
+        UnrolledArchitecture::rlista(100, 50, 10),
+        SoftThreshold,
+        &Initialization::default(),
+        &mut rng,
+    );
+    let mut trainer = Trainer::new(network.unwrap(), TrainOptions::default()).unwrap();
+    let order: Vec<usize> = (0..512).rev().collect();
+    trainer.step(&set, &order[..256]).unwrap();
+    let count = allocations(|| {
+        for _ in 0..3 {
+            trainer.step(&set, &order[..256]).unwrap();
+            trainer.step(&set, &order[256..]).unwrap();
+        }
+    });
+    // Of a chunk: W_e g, nine W_t a, nine W_tᵀu and, packed, nine u aᵀ and u gᵀ; four chunks a step.
+    let products = 1 + 9 + 9 + 2 * (9 + 1);
+    assert!(count <= 6 * 4 * products, "{count} allocations in six steps");
+    // The counter counts.
+    assert!(allocations(|| drop(DMatrix::<f64>::zeros(3, 3))) >= 1);
+}
+
+#[test]
+fn a_warm_step_allocates_nothing_of_its_own() {
+    #[cfg(feature = "rayon")]
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .unwrap()
+        .install(steps_allocate_nothing_of_their_own);
+    #[cfg(not(feature = "rayon"))]
+    steps_allocate_nothing_of_their_own();
+}
