@@ -1,6 +1,7 @@
 //! Fredholm integral equations of the first kind.
 mod error;
 mod fixed_point;
+mod gradient_check;
 mod grid;
 mod kernel;
 mod linalg;
@@ -13,6 +14,7 @@ mod solution;
 mod spectrum;
 pub use error::{Error, Result};
 pub use fixed_point::FixedPointMap;
+pub use gradient_check::check_gradient;
 pub use grid::FrequencyGrid;
 pub use kernel::{
     BosonMatsubara, BosonMatsubaraSymmetric, BosonTime, BosonTimeSymmetric, Density,
@@ -22,7 +24,9 @@ pub use kernel::{
 pub use nalgebra;
 pub use noise::{Measurement, Whitening};
 pub use problem::{Fingerprint, ForwardModel, Problem};
-pub use prox::Prox;
+pub use prox::{
+    BoxConstraint, Conjugate, NonNegative, OneSidedSoftThreshold, Prox, Simplex, SoftThreshold,
+};
 pub use rand;
 pub use real::Real;
 pub use solution::{
