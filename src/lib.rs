@@ -22,7 +22,10 @@ pub use kernel::{
     FromFn, Kernel, Laplace, Matsubara, Transformed,
 };
 pub use nalgebra;
-pub use noise::{Measurement, Whitening};
+pub use noise::{
+    AutocorrelationTime, Bins, CovarianceEstimator, Measurement, NoiseReport, NoiseTreatment,
+    Whitening, stack_complex,
+};
 pub use problem::{Fingerprint, ForwardModel, Problem};
 pub use prox::{
     BoxConstraint, Conjugate, NonNegative, OneSidedSoftThreshold, Prox, Simplex, SoftThreshold,

@@ -1,32 +1,165 @@
 //! The linear map g ↦ g̃ that turns correlated noise into independent noise of unit variance.
 
-use crate::error::{Result, check_all_positive, check_not_empty};
+use super::modes::Modes;
+use super::{NoiseReport, NoiseTreatment};
+use crate::error::{
+    Error, Result, check_all_positive, check_finite, check_len, check_not_empty, check_scalar,
+};
 use crate::real::Real;
 use nalgebra::DMatrix;
 
-/// A whitening map W with χ² = ‖W(g − Ka)‖².
+/// A whitening map W with χ² = ‖W(g − Ka)‖²: W C Wᵀ = 1, and WᵀW = C⁻¹ on the modes that are kept.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Whitening<T = f64> {
+pub struct Whitening<T: Real = f64> {
     kind: Kind<T>,
+    report: NoiseReport,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Kind<T> {
+enum Kind<T: Real> {
     /// 1/σ_i for independent errors.
     Diagonal(Vec<T>),
     /// Kept modes × data, diag(s)^{−½} Uᵀ.
     Dense(DMatrix<T>),
 }
 
+/// The relative cut used where none is given: smaller eigenvalues of a covariance are rounding.
+const RELATIVE_CUT: f64 = 1e-12;
+
+/// `Err` unless in [0, 1).
+pub(super) fn check_cut<T: Real>(relative_cut: T) -> Result<()> {
+    check_scalar("relative_cut", relative_cut)?;
+    if relative_cut >= T::zero() && relative_cut < T::one() {
+        Ok(())
+    } else {
+        Err(Error::OutOfRange {
+            argument: "relative_cut",
+            value: relative_cut.as_f64(),
+            expected: "a number in [0, 1)",
+        })
+    }
+}
+
 impl<T: Real> Whitening<T> {
-    /// From independent error bars σ_i (standard deviations of the mean): W = diag(1/σ).
+    /// The cut that is used unless another is given: 10⁻¹².
+    pub fn default_cut() -> T {
+        T::lit(RELATIVE_CUT)
+    }
+
+    /// From independent error bars σ_i (standard deviations of the mean): W = diag(1/σ). None is dropped.
     ///
     /// # Errors
     /// Empty, non-finite or non-positive error bars.
     pub fn from_errors(errors: &[T]) -> Result<Self> {
         check_not_empty("errors", errors.len(), 1)?;
         check_all_positive("errors", errors)?;
-        Ok(Whitening { kind: Kind::Diagonal(errors.iter().map(|&e| T::one() / e).collect()) })
+        let inverse: Vec<T> = errors.iter().map(|&e| T::one() / e).collect();
+        if let Some(index) = inverse.iter().position(|w| !w.is_finite()) {
+            return Err(Error::ElementOutOfRange {
+                argument: "errors",
+                index,
+                value: errors[index].as_f64(),
+                expected: "an error bar whose inverse is finite",
+            });
+        }
+        let n = errors.len();
+        let report = NoiseReport {
+            data: n,
+            kept: n,
+            dropped: 0,
+            constant: 0,
+            relative_cut: 0.0,
+            treatment: NoiseTreatment::Errors,
+            autocorrelation: None,
+            notes: Vec::new(),
+        };
+        Ok(Whitening { kind: Kind::Diagonal(inverse), report })
+    }
+
+    /// From the covariance C = U diag(s) Uᵀ of the mean: W = diag(s)^{−½} Uᵀ.
+    ///
+    /// Modes with s_k ≤ `relative_cut`·s_max are dropped, and so is what rounding has produced: below
+    /// 2√N ε, and below |s_min| if an eigenvalue is negative (a table of few digits). A singular matrix is
+    /// therefore welcome. A diagonal matrix gives what its error bars give, to rounding; the cut applies
+    /// there too, so error bars that span more than six decades need a smaller one than 10⁻¹² (0 keeps
+    /// every positive variance of a diagonal matrix).
+    ///
+    /// # Errors
+    /// A matrix that is empty, not square, not finite, not symmetric or, by more than rounding to eight
+    /// digits, not positive semidefinite; the zero matrix; `relative_cut` outside \[0, 1).
+    pub fn from_covariance(covariance: &DMatrix<T>, relative_cut: T) -> Result<Self> {
+        let argument = "covariance";
+        check_cut(relative_cut)?;
+        check_not_empty(argument, covariance.nrows(), 1)?;
+        check_len(argument, covariance.ncols(), covariance.nrows(), "its columns")?;
+        check_finite(argument, covariance.as_slice())?;
+        let tolerance = (64.0 * T::EPSILON.as_f64()).max(1e-8);
+        let c = covariance.map(|v| v.as_f64());
+        check_symmetric(argument, &c, tolerance)?;
+        let c = &c * 0.5 + c.transpose() * 0.5;
+        let cut = relative_cut.as_f64();
+        let modes = Modes::of(argument, c, cut, T::EPSILON.as_f64(), tolerance)?;
+        let mut notes = Vec::new();
+        if let Some(negative) = modes.negative {
+            notes.push(format!(
+                "the covariance has an eigenvalue {negative:.1e} times the largest: modes smaller than \
+                 that were dropped; write it with more digits"
+            ));
+        }
+        let n = covariance.nrows();
+        let report = NoiseReport {
+            data: n,
+            kept: modes.len(),
+            dropped: n - modes.len(),
+            constant: 0,
+            relative_cut: modes.relative_cut,
+            treatment: NoiseTreatment::Covariance,
+            autocorrelation: None,
+            notes,
+        };
+        Self::from_modes(&modes, report)
+    }
+
+    /// W = √f diag(s)^{−½} Uᵀ, f being Hartlap's factor if `report` names it.
+    pub(super) fn from_modes(modes: &Modes, report: NoiseReport) -> Result<Self> {
+        let factor = match report.treatment {
+            NoiseTreatment::Hartlap { factor, .. } => factor,
+            _ => 1.0,
+        };
+        let scale = |k: usize| (factor / modes.variances[k]).sqrt();
+        let kind = if modes.diagonal {
+            Kind::Diagonal((0..modes.len()).map(|k| T::lit(scale(k))).collect())
+        } else {
+            let (rows, columns) = (modes.len(), modes.vectors.nrows());
+            Kind::Dense(DMatrix::from_fn(rows, columns, |k, i| {
+                T::lit(scale(k) * modes.vectors[(i, k)])
+            }))
+        };
+        Self::checked(kind, report)
+    }
+
+    /// The same for data and noise multiplied by `factor`: W/|factor|.
+    pub(super) fn scaled(&self, factor: T) -> Result<Self> {
+        let factor = factor.abs();
+        let kind = match &self.kind {
+            Kind::Diagonal(d) => Kind::Diagonal(d.iter().map(|&d| d / factor).collect()),
+            Kind::Dense(w) => Kind::Dense(w / factor),
+        };
+        Self::checked(kind, self.report.clone())
+    }
+
+    /// Variances too small for the scalar type overflow here.
+    fn checked(kind: Kind<T>, report: NoiseReport) -> Result<Self> {
+        match &kind {
+            Kind::Diagonal(d) => check_finite("whitening", d)?,
+            Kind::Dense(w) => check_finite("whitening", w.as_slice())?,
+        }
+        Ok(Whitening { kind, report })
+    }
+
+    /// Where the noise came from and what was kept of it.
+    pub fn report(&self) -> &NoiseReport {
+        &self.report
     }
 
     /// The number of raw data.
@@ -78,4 +211,18 @@ impl<T: Real> Whitening<T> {
             Kind::Dense(w) => w * m,
         }
     }
+}
+
+/// `Err` at the pair with |c_ij − c_ji| above `tolerance`·√(c_ii c_jj).
+fn check_symmetric(argument: &'static str, c: &DMatrix<f64>, tolerance: f64) -> Result<()> {
+    for column in 0..c.ncols() {
+        for row in 0..column {
+            let (value, transposed) = (c[(row, column)], c[(column, row)]);
+            let scale = (c[(row, row)].abs() * c[(column, column)].abs()).sqrt();
+            if (value - transposed).abs() > tolerance * scale {
+                return Err(Error::NotSymmetric { argument, row, column, value, transposed });
+            }
+        }
+    }
+    Ok(())
 }
