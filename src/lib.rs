@@ -13,7 +13,10 @@ mod real;
 mod solution;
 mod spectrum;
 pub use error::{Error, Result};
-pub use fixed_point::FixedPointMap;
+pub use fixed_point::{
+    Accelerated, FixedPoint, FixedPointMap, Iterates, IterationInfo, IterationOptions,
+    IterationReport, Relaxed, iterate,
+};
 pub use gradient_check::check_gradient;
 pub use grid::FrequencyGrid;
 pub use kernel::{

@@ -1,10 +1,49 @@
 //! Fixed-point maps, their combinators, and the one driver that iterates them. Floor 5.
+//!
+//! A method is a [`FixedPointMap`]; [`Relaxed`] and [`Accelerated`] are wrappers around any of them;
+//! [`Iterates`] is the sequence x, T(x), T(T(x)), … as a standard iterator; [`iterate`] alone knows about
+//! stopping, history and observers.
+
+mod accelerated;
+mod driver;
+mod iterates;
+mod relaxed;
+#[cfg(test)]
+mod tests;
+
+pub use accelerated::Accelerated;
+pub use driver::{FixedPoint, IterationInfo, IterationOptions, IterationReport, iterate};
+pub use iterates::Iterates;
+pub use relaxed::Relaxed;
+pub(crate) use relaxed::relax;
 
 use crate::real::Real;
 
 /// A map T: ℝⁿ → ℝⁿ whose fixed points are sought.
 ///
-/// A map may own workspaces (hence `&mut self`); it allocates nothing in a step.
+/// A map may own workspaces (hence `&mut self`); it allocates nothing in a step. A mutable reference to a
+/// map is a map, so that a caller may keep what it iterates.
+///
+/// ```
+/// use fredholm::{FixedPointMap, IterationOptions, iterate};
+/// use std::ops::ControlFlow;
+///
+/// struct Cosine;
+/// impl FixedPointMap<f64> for Cosine {
+///     fn dim(&self) -> usize {
+///         1
+///     }
+///     fn step(&mut self, x: &[f64], out: &mut [f64]) {
+///         out[0] = x[0].cos();
+///     }
+/// }
+///
+/// let options = IterationOptions { tolerance: 1e-12, ..Default::default() };
+/// let answer = iterate(Cosine, &[1.0], &options, |_| ControlFlow::Continue(()))?;
+/// assert!(answer.report.status.is_success());
+/// assert!((answer.point[0] - 0.739085133215).abs() < 1e-11);
+/// # Ok::<(), fredholm::Error>(())
+/// ```
 pub trait FixedPointMap<T: Real> {
     /// The dimension n.
     fn dim(&self) -> usize;
@@ -15,10 +54,30 @@ pub trait FixedPointMap<T: Real> {
     /// If a slice has another length than [`dim`](Self::dim).
     fn step(&mut self, x: &[T], out: &mut [T]);
 
-    /// ‖out − x‖₂ after `step(x, out)`: how far `x` was from a fixed point.
+    /// How far `x` was from a fixed point, asked right after `step(x, out)`: ‖out − x‖₂ unless the map
+    /// documents a better measure, such as a bound on a subgradient.
     ///
     /// A combinator that evaluates the inner map elsewhere than at `x` reports the residual there.
     fn residual(&self, x: &[T], out: &[T]) -> T {
-        x.iter().zip(out).map(|(&a, &b)| (b - a) * (b - a)).sum::<T>().sqrt()
+        distance(x, out)
     }
+}
+
+impl<T: Real, M: FixedPointMap<T> + ?Sized> FixedPointMap<T> for &mut M {
+    fn dim(&self) -> usize {
+        (**self).dim()
+    }
+
+    fn step(&mut self, x: &[T], out: &mut [T]) {
+        (**self).step(x, out);
+    }
+
+    fn residual(&self, x: &[T], out: &[T]) -> T {
+        (**self).residual(x, out)
+    }
+}
+
+/// ‖x − y‖₂.
+pub(crate) fn distance<T: Real>(x: &[T], y: &[T]) -> T {
+    x.iter().zip(y).map(|(&a, &b)| (b - a) * (b - a)).sum::<T>().sqrt()
 }

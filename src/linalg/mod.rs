@@ -11,5 +11,5 @@ mod machine;
 mod norm;
 
 pub(crate) use decomposition::{Svd, symmetric_eigen, thin_svd};
-pub(crate) use machine::{MatMut, MatRef, dispatch, gemm};
+pub(crate) use machine::{MatMut, MatRef, Vectorise, dispatch, gemm};
 pub(crate) use norm::squared_norm_bound;

@@ -5,11 +5,32 @@
 //! Results may differ between instruction sets (fused multiply-adds, lanes of a sum), never between
 //! runs or thread counts on one of them.
 
+/// A computation to be compiled for several instruction sets.
+///
+/// A closure is one, but the compiler inlines it as it sees fit, and a loop that is not inlined stays at
+/// the baseline: a long body is a struct of its arguments with an `#[inline(always)]` `run` instead.
+pub(crate) trait Vectorise {
+    /// What it returns.
+    type Output;
+
+    /// Plain loops over slices.
+    fn run(self) -> Self::Output;
+}
+
+impl<R, F: FnOnce() -> R> Vectorise for F {
+    type Output = R;
+
+    #[inline(always)]
+    fn run(self) -> R {
+        self()
+    }
+}
+
 /// Calls `body` compiled for AVX-512, AVX2 or the baseline.
 ///
-/// `body` must be a closure over plain loops (it has to be inlined to profit).
+/// `body` must be plain loops (they have to be inlined to profit, see [`Vectorise`]).
 #[inline(always)]
-pub(crate) fn dispatch<R>(body: impl FnOnce() -> R) -> R {
+pub(crate) fn dispatch<B: Vectorise>(body: B) -> B::Output {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f")
@@ -26,17 +47,17 @@ pub(crate) fn dispatch<R>(body: impl FnOnce() -> R) -> R {
             return unsafe { v3(body) };
         }
     }
-    body()
+    body.run()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-fn v4<R>(body: impl FnOnce() -> R) -> R {
-    body()
+fn v4<B: Vectorise>(body: B) -> B::Output {
+    body.run()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn v3<R>(body: impl FnOnce() -> R) -> R {
-    body()
+fn v3<B: Vectorise>(body: B) -> B::Output {
+    body.run()
 }
