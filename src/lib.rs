@@ -24,11 +24,13 @@ pub use kernel::{
     FermionMatsubara, FermionMatsubaraSymmetric, FermionTime, FermionTimeSymmetric, FromComplexFn,
     FromFn, Kernel, Laplace, Matsubara, Transformed,
 };
+pub use linalg::{BandedRows, SymmetricBand};
 pub use nalgebra;
 pub use noise::{
     AutocorrelationTime, Bins, CovarianceEstimator, Measurement, NoiseReport, NoiseTreatment,
     Whitening, stack_complex,
 };
+pub use prior::{Entropy, Kinetic, Legendre, Prior};
 pub use problem::{Fingerprint, ForwardModel, Problem};
 pub use prox::{
     BoxConstraint, Conjugate, NonNegative, OneSidedSoftThreshold, Prox, Simplex, SoftThreshold,

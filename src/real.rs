@@ -42,10 +42,14 @@ pub trait Real:
     fn as_f64(self) -> f64;
     /// One draw from the standard normal distribution.
     fn standard_normal<R: Rng + ?Sized>(rng: &mut R) -> Self;
+    /// (n, 2ⁿ) with n the integer nearest to `x`; 2ⁿ must be a normal number. Free of branches, so that
+    /// loops over it vectorise.
+    #[doc(hidden)]
+    fn round_exp2(x: Self) -> (Self, Self);
 }
 
 macro_rules! impl_real {
-    ($($t:ty),*) => {$(
+    ($($t:ty, $round:literal, $bias:literal);*) => {$(
         impl Real for $t {
             const EPSILON: Self = <$t>::EPSILON;
             const INFINITY: Self = <$t>::INFINITY;
@@ -61,7 +65,14 @@ macro_rules! impl_real {
             fn standard_normal<R: Rng + ?Sized>(rng: &mut R) -> Self {
                 StandardNormal.sample(rng)
             }
+            #[inline(always)]
+            fn round_exp2(x: Self) -> (Self, Self) {
+                // Adding 1.5·2^(mantissa bits) leaves the integer in the low bits of the sum.
+                let shifted = x + $round;
+                let bits = shifted.to_bits().wrapping_add($bias);
+                (shifted - $round, <$t>::from_bits(bits << (<$t>::MANTISSA_DIGITS - 1)))
+            }
         }
     )*};
 }
-impl_real!(f32, f64);
+impl_real!(f32, 12_582_912.0, 127; f64, 6_755_399_441_055_744.0, 1023);

@@ -4,12 +4,26 @@
 //!   to AVX-512 or AVX2 for this crate's own loops;
 //! - `decomposition`: singular values and symmetric eigenvalues (nalgebra: its SVD keeps 10⁻¹⁴ relative
 //!   accuracy on kernels, where faster ones were seen to lose two digits);
+//! - `cholesky`: small dense positive definite systems without allocation;
+//! - `band`, `banded_rows`: symmetric banded matrices with their Cholesky factors, and the rows of
+//!   banded quadratic forms;
+//! - `elementwise`: exp over arrays, sums in lanes, compensated residuals;
 //! - `norm`: a rigorous bound of the spectral norm, for step sizes.
 
+mod band;
+mod banded_rows;
+mod cholesky;
 mod decomposition;
+mod elementwise;
 mod machine;
 mod norm;
 
+pub use band::SymmetricBand;
+pub use banded_rows::BandedRows;
+
+pub(crate) use band::BandCholesky;
+pub(crate) use cholesky::Cholesky;
 pub(crate) use decomposition::{Svd, symmetric_eigen, thin_svd};
+pub(crate) use elementwise::{LANES, add_product_t, dot, exp, product, residual};
 pub(crate) use machine::{MatMut, MatRef, Vectorise, dispatch, gemm};
 pub(crate) use norm::squared_norm_bound;

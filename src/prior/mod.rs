@@ -1,1 +1,78 @@
 //! Priors: what is assumed of a spectrum before the data are seen. Floor 4.
+//!
+//! A prior is a function of the spectral weights h = A Δω. Maximum entropy minimises
+//! ½χ² + α·(one of them) + Σ weight·(the others). Solvers ask a [`Prior`] what it can do, never what it
+//! is called: any smooth sum can be minimised by the primal Newton iteration; a scaled prior of
+//! [`Legendre`] type with others that offer [`rows`](Prior::rows) can be solved in the dual, with a
+//! certificate. One file a prior.
+
+mod entropy;
+mod kinetic;
+#[cfg(test)]
+mod tests;
+
+pub use entropy::Entropy;
+pub use kinetic::Kinetic;
+
+use crate::linalg::{BandedRows, SymmetricBand};
+use crate::real::Real;
+use core::fmt::Debug;
+
+/// A smooth function of the spectral weights h > 0 with a banded Hessian. Object-safe.
+pub trait Prior<T: Real = f64>: Debug + Send + Sync {
+    /// The number of weights it is made for.
+    fn dim(&self) -> usize;
+
+    /// Its value at `h`.
+    ///
+    /// # Panics
+    /// May panic if `h` is not [`dim`](Self::dim) long; so may the other methods.
+    fn value(&self, h: &[T]) -> T;
+
+    /// out += weight·∇(value) at `h`.
+    fn add_gradient(&self, h: &[T], weight: T, out: &mut [T]);
+
+    /// out += weight·∇²(value) at `h`.
+    fn add_hessian(&self, h: &[T], weight: T, out: &mut SymmetricBand<T>);
+
+    /// The number of sub-diagonals of the Hessian.
+    fn bandwidth(&self) -> usize {
+        0
+    }
+
+    /// This prior as a function of Legendre type, if it is one.
+    fn legendre(&self) -> Option<&dyn Legendre<T>> {
+        None
+    }
+
+    /// The rows R of a prior that is exactly ½‖R h‖².
+    fn rows(&self) -> Option<&BandedRows<T>> {
+        None
+    }
+
+    /// Whether the function is convex. Certificates rest on it: say so only where it is proven.
+    fn is_convex(&self) -> bool {
+        self.legendre().is_some() || self.rows().is_some()
+    }
+}
+
+/// A separable, strictly convex prior φ whose gradient can be inverted: h = ∇φ*(u) solves ∇φ(h) = u.
+///
+/// The Hessian of φ must be diagonal; that of the conjugate φ* is its inverse.
+pub trait Legendre<T: Real = f64>: Prior<T> {
+    /// Writes h = ∇φ*(u), the weights at which ∇φ(h) = u.
+    fn conjugate_gradient(&self, u: &[T], h: &mut [T]);
+
+    /// φ(h) + φ*(u) − h·u ≥ 0 at u = ∇φ(h) + `delta`, without cancellation: what the certificate is
+    /// made of. +∞ outside the domain of φ*.
+    fn divergence(&self, h: &[T], delta: &[T]) -> T;
+
+    /// The largest step 0 < t ≤ 1 for which u + t·`du` stays where φ* can be evaluated safely.
+    fn step_limit(&self, u: &[T], du: &[T]) -> T;
+
+    /// A bound on ‖h − h*‖₁ from Σh = `norm` and the Bregman divergence φ(h) − φ(h*) − ∇φ(h*)·(h − h*) ≤
+    /// `divergence`, where one is known.
+    fn distance_bound(&self, _norm: T, _divergence: T) -> Option<T> {
+        None
+    }
+}

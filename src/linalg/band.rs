@@ -1,0 +1,236 @@
+//! Symmetric banded matrices and their Cholesky factors.
+
+use super::elementwise::LANES;
+use super::machine::dispatch;
+use crate::real::Real;
+
+/// A symmetric matrix that is zero beyond `bandwidth` sub-diagonals: the Hessian of a sum of priors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SymmetricBand<T = f64> {
+    order: usize,
+    bandwidth: usize,
+    /// Element (i, i − k) at i·(bandwidth + 1) + k.
+    data: Vec<T>,
+}
+
+impl<T: Real> SymmetricBand<T> {
+    /// The zero matrix of an order with `bandwidth` sub-diagonals (0: a diagonal).
+    pub fn zeros(order: usize, bandwidth: usize) -> Self {
+        SymmetricBand { order, bandwidth, data: vec![T::zero(); order * (bandwidth + 1)] }
+    }
+
+    /// The order: number of rows and columns.
+    pub fn order(&self) -> usize {
+        self.order
+    }
+
+    /// The number of sub-diagonals.
+    pub fn bandwidth(&self) -> usize {
+        self.bandwidth
+    }
+
+    /// Element (i, j).
+    ///
+    /// # Panics
+    /// If `i` or `j` is not below the order.
+    pub fn get(&self, i: usize, j: usize) -> T {
+        assert!(i < self.order && j < self.order, "({i}, {j}) is out of order {}", self.order);
+        let k = i.abs_diff(j);
+        if k > self.bandwidth { T::zero() } else { self.data[i.max(j) * (self.bandwidth + 1) + k] }
+    }
+
+    /// Adds `value` to element (i, j), and with it to (j, i).
+    ///
+    /// # Panics
+    /// If (i, j) lies outside the matrix or its band.
+    pub fn add(&mut self, i: usize, j: usize, value: T) {
+        let k = i.abs_diff(j);
+        assert!(k <= self.bandwidth, "({i}, {j}) is outside a band of {}", self.bandwidth);
+        self.data[i.max(j) * (self.bandwidth + 1) + k] += value;
+    }
+
+    /// Adds a vector to the diagonal, times a factor.
+    ///
+    /// # Panics
+    /// If `values` is not as long as the order.
+    pub fn add_diagonal(&mut self, factor: T, values: &[T]) {
+        assert_eq!(values.len(), self.order, "a diagonal of another order");
+        for (row, &v) in self.data.chunks_exact_mut(self.bandwidth + 1).zip(values) {
+            row[0] += factor * v;
+        }
+    }
+
+    /// Sets this matrix to `factor` times another of the same shape.
+    pub(crate) fn assign_scaled(&mut self, factor: T, other: &Self) {
+        for (a, &b) in self.data.iter_mut().zip(&other.data) {
+            *a = factor * b;
+        }
+    }
+
+    /// Sets every element to zero.
+    pub(crate) fn clear(&mut self) {
+        self.data.fill(T::zero());
+    }
+}
+
+/// The factor L of M = L Lᵀ for a banded M.
+#[derive(Debug, Clone)]
+pub(crate) struct BandCholesky<T> {
+    l: SymmetricBand<T>,
+    /// 1/L_ii.
+    inverse_diagonal: Vec<T>,
+}
+
+impl<T: Real> BandCholesky<T> {
+    /// Storage for matrices of this shape.
+    pub(crate) fn new(order: usize, bandwidth: usize) -> Self {
+        BandCholesky {
+            l: SymmetricBand::zeros(order, bandwidth),
+            inverse_diagonal: vec![T::one(); order],
+        }
+    }
+
+    /// Factors `m`, O(order·bandwidth²). `false` if it is not positive definite.
+    pub(crate) fn factor(&mut self, m: &SymmetricBand<T>) -> bool {
+        let w = m.bandwidth + 1;
+        let l = &mut self.l.data;
+        if m.bandwidth == 0 {
+            let mut positive = true;
+            dispatch(|| {
+                for (inverse, &v) in self.inverse_diagonal.iter_mut().zip(&m.data) {
+                    positive &= v > T::zero();
+                    *inverse = T::one() / v.sqrt();
+                }
+            });
+            return positive;
+        }
+        l.copy_from_slice(&m.data);
+        for i in 0..m.order {
+            for k in (0..w.min(i + 1)).rev() {
+                // L(i, i−k) = (M(i, i−k) − Σ_q L(i, i−q) L(i−k, i−q)) / L(i−k, i−k)
+                let mut sum = l[i * w + k];
+                for q in k + 1..w.min(i + 1) {
+                    sum -= l[i * w + q] * l[(i - k) * w + q - k];
+                }
+                if k > 0 {
+                    l[i * w + k] = sum * self.inverse_diagonal[i - k];
+                } else if sum > T::zero() {
+                    self.inverse_diagonal[i] = T::one() / sum.sqrt();
+                } else {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Overwrites `v` with L⁻¹v.
+    pub(crate) fn forward(&self, v: &mut [T]) {
+        let w = self.l.bandwidth + 1;
+        for i in 0..self.l.order {
+            let mut sum = v[i];
+            for k in 1..w.min(i + 1) {
+                sum -= self.l.data[i * w + k] * v[i - k];
+            }
+            v[i] = sum * self.inverse_diagonal[i];
+        }
+    }
+
+    /// Overwrites `v` with L⁻ᵀv.
+    pub(crate) fn backward(&self, v: &mut [T]) {
+        let w = self.l.bandwidth + 1;
+        for i in (0..self.l.order).rev() {
+            let value = v[i] * self.inverse_diagonal[i];
+            v[i] = value;
+            for k in 1..w.min(i + 1) {
+                v[i - k] -= self.l.data[i * w + k] * value;
+            }
+        }
+    }
+
+    /// Writes Z = L⁻¹Y for row-major Y and Z with rows `stride` apart, their leading `columns` columns
+    /// (rounded up to full lanes).
+    pub(crate) fn forward_panel(&self, y: &[T], stride: usize, columns: usize, z: &mut [T]) {
+        let width = columns.next_multiple_of(LANES).min(stride);
+        let w = self.l.bandwidth + 1;
+        dispatch(|| {
+            for (i, y) in y.chunks_exact(stride).enumerate().take(self.l.order) {
+                let (above, row) = z.split_at_mut(i * stride);
+                let (row, y) = (&mut row[..width], &y[..width]);
+                let inverse = self.inverse_diagonal[i];
+                if w == 1 || i == 0 {
+                    for j in 0..width {
+                        row[j] = y[j] * inverse;
+                    }
+                    continue;
+                }
+                let before = &above[(i - 1) * stride..][..width];
+                let c = self.l.data[i * w + 1] * inverse;
+                for j in 0..width {
+                    row[j] = y[j] * inverse - c * before[j];
+                }
+                for k in 2..w.min(i + 1) {
+                    let before = &above[(i - k) * stride..][..width];
+                    let c = self.l.data[i * w + k] * inverse;
+                    for j in 0..width {
+                        row[j] -= c * before[j];
+                    }
+                }
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nalgebra::{DMatrix, DVector};
+
+    #[test]
+    fn agrees_with_the_dense_factorisation() {
+        for (n, p) in [(1, 0), (6, 0), (7, 1), (9, 2), (5, 4), (12, 3)] {
+            let mut m = SymmetricBand::<f64>::zeros(n, p);
+            for i in 0..n {
+                m.add(i, i, 3.0 + p as f64);
+                for k in 1..=p.min(i) {
+                    m.add(i, i - k, ((3 * i + k) as f64).sin());
+                }
+            }
+            let dense = DMatrix::from_fn(n, n, |i, j| m.get(i, j));
+            let mut factor = BandCholesky::new(n, p);
+            assert!(factor.factor(&m));
+            let b = DVector::from_fn(n, |i, _| (1.7 * i as f64).cos());
+            let mut x = b.as_slice().to_vec();
+            factor.forward(&mut x);
+            let y = x.clone();
+            factor.backward(&mut x);
+            let expected = dense.clone().cholesky().unwrap();
+            assert!((expected.solve(&b) - DVector::from_vec(x)).norm() < 1e-13);
+            assert!(
+                (expected.l().solve_lower_triangular(&b).unwrap() - DVector::from_vec(y)).norm()
+                    < 1e-13
+            );
+            // The panel's columns are the single solves.
+            let stride = LANES;
+            let panel: Vec<f64> = (0..n * stride).map(|k| (k as f64).sin()).collect();
+            let mut z = vec![0.0; n * stride];
+            factor.forward_panel(&panel, stride, 3, &mut z);
+            for c in 0..3 {
+                let mut v: Vec<f64> = (0..n).map(|j| panel[j * stride + c]).collect();
+                factor.forward(&mut v);
+                assert!((0..n).all(|j| (v[j] - z[j * stride + c]).abs() < 1e-13));
+            }
+        }
+    }
+
+    #[test]
+    fn an_indefinite_matrix_is_refused() {
+        for p in [0, 1] {
+            let mut m = SymmetricBand::<f64>::zeros(3, p);
+            m.add(0, 0, 1.0);
+            m.add(1, 1, -1.0);
+            m.add(2, 2, 1.0);
+            assert!(!BandCholesky::new(3, p).factor(&m));
+        }
+    }
+}
