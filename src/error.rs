@@ -117,6 +117,16 @@ pub enum Error {
         /// Which factorisation.
         decomposition: &'static str,
     },
+    /// A choice that does not go with others.
+    #[error("`{argument}` = {value}: expected {expected}")]
+    Unsupported {
+        /// Name of the argument.
+        argument: &'static str,
+        /// What was chosen.
+        value: &'static str,
+        /// What it would need.
+        expected: &'static str,
+    },
     /// A trained network was handed a problem with another kernel, data axis or frequency grid.
     #[error(
         "the problem's kernel and grids (fingerprint {found:016x}) are not those the network was trained on ({expected:016x})"

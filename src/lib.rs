@@ -5,6 +5,7 @@ mod gradient_check;
 mod grid;
 mod kernel;
 mod linalg;
+mod maxent;
 mod noise;
 mod prior;
 mod problem;
@@ -25,6 +26,7 @@ pub use kernel::{
     FromFn, Kernel, Laplace, Matsubara, Transformed,
 };
 pub use linalg::{BandedRows, SymmetricBand};
+pub use maxent::{AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv, MaxEnt, MaxEntSolver};
 pub use nalgebra;
 pub use noise::{
     AutocorrelationTime, Bins, CovarianceEstimator, Measurement, NoiseReport, NoiseTreatment,

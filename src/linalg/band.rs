@@ -67,6 +67,17 @@ impl<T: Real> SymmetricBand<T> {
         }
     }
 
+    /// out += M v, over the order of M.
+    pub(crate) fn add_product(&self, v: &[T], out: &mut [T]) {
+        for (i, row) in self.data.chunks_exact(self.bandwidth + 1).enumerate() {
+            out[i] += row[0] * v[i];
+            for (k, &m) in row.iter().enumerate().take(i + 1).skip(1) {
+                out[i] += m * v[i - k];
+                out[i - k] += m * v[i];
+            }
+        }
+    }
+
     /// Sets every element to zero.
     pub(crate) fn clear(&mut self) {
         self.data.fill(T::zero());
@@ -199,6 +210,11 @@ mod tests {
             let dense = DMatrix::from_fn(n, n, |i, j| m.get(i, j));
             let mut factor = BandCholesky::new(n, p);
             assert!(factor.factor(&m));
+            let v: Vec<f64> = (0..n).map(|i| (0.3 * i as f64).sin()).collect();
+            let mut mv = vec![1.0; n];
+            m.add_product(&v, &mut mv);
+            let expected = (&dense * DVector::from_vec(v)).add_scalar(1.0);
+            assert!((expected - DVector::from_vec(mv)).norm() < 1e-13);
             let b = DVector::from_fn(n, |i, _| (1.7 * i as f64).cos());
             let mut x = b.as_slice().to_vec();
             factor.forward(&mut x);

@@ -1,0 +1,28 @@
+//! A given α.
+
+use super::{AlphaChoice, AlphaRule};
+use crate::error::{Result, check_positive};
+use crate::real::Real;
+use crate::solution::LadderStep;
+
+/// The given α > 0, whatever the ladder shows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FixedAlpha<T = f64>(pub T);
+
+impl<T: Real> AlphaRule<T> for FixedAlpha<T> {
+    fn name(&self) -> &'static str {
+        "fixed"
+    }
+
+    fn check(&self) -> Result<()> {
+        check_positive("alpha", self.0)
+    }
+
+    fn fixed(&self) -> Option<T> {
+        Some(self.0)
+    }
+
+    fn choose(&self, _ladder: &[LadderStep<T>], _n_data: usize) -> AlphaChoice<T> {
+        AlphaChoice::At(self.0)
+    }
+}

@@ -1,0 +1,105 @@
+//! What the two solvers have in common: an iteration that holds the optimum at one α and moves to
+//! another, and the Schur complement both need.
+
+use super::modes::Modes;
+use crate::linalg::{BandCholesky, Cholesky, SymmetricBand};
+use crate::real::Real;
+use crate::solution::Status;
+
+/// The optimum at one α, as far as it was reached.
+#[derive(Debug, Clone)]
+pub(super) struct Outcome<T> {
+    pub(super) chi2: T,
+    /// Σh.
+    pub(super) norm: T,
+    /// Bound on objective − minimum over all modes; infinite where the priors allow none.
+    pub(super) gap: T,
+    /// Euclidean norm of the objective's gradient in h.
+    pub(super) stationarity: T,
+    pub(super) n_good: T,
+    pub(super) iterations: usize,
+    pub(super) status: Status,
+}
+
+/// An iteration for the minimum of ½‖g − Bh‖² + α·scaled + Σ weight·prior.
+pub(super) trait Engine<T: Real> {
+    fn name(&self) -> &'static str;
+
+    /// Moves from the present iterate to the optimum at `alpha`: gap ≤ tolerance·α·norm.
+    fn solve(&mut self, alpha: T, tolerance: T, max_iterations: usize) -> Outcome<T>;
+
+    /// The weights h of the present iterate.
+    fn weights(&self) -> &[T];
+
+    /// Length of the state handed to [`save`](Self::save) and [`load`](Self::load).
+    fn state_len(&self) -> usize;
+
+    fn save(&self, state: &mut [T]);
+
+    fn load(&mut self, state: &[T]);
+}
+
+/// S = αI + B M⁻¹Bᵀ over the leading modes, with M = (Hessian of the priors)/α banded: eliminating the
+/// weights costs no more than a diagonal would, O(N_ω s²).
+#[derive(Debug, Clone)]
+pub(super) struct Schur<T> {
+    alpha: T,
+    modes: usize,
+    /// M, to be filled before [`factor`](Self::factor).
+    pub(super) m: SymmetricBand<T>,
+    /// L of M = LLᵀ.
+    pub(super) band: BandCholesky<T>,
+    /// Z = L⁻¹Bᵀ, N_ω × stride.
+    z: Vec<T>,
+    dense: Cholesky<T>,
+}
+
+impl<T: Real> Schur<T> {
+    pub(super) fn new(modes: &Modes<T>, m: SymmetricBand<T>) -> Self {
+        Schur {
+            alpha: T::zero(),
+            modes: 0,
+            band: BandCholesky::new(m.order(), m.bandwidth()),
+            m,
+            z: vec![T::zero(); modes.points * modes.stride],
+            dense: Cholesky::new(modes.count),
+        }
+    }
+
+    /// Factors M and S. `false` if M is not positive definite or a value is not finite.
+    pub(super) fn factor(&mut self, modes: &Modes<T>, active: usize, alpha: T) -> bool {
+        (self.alpha, self.modes) = (alpha, active);
+        if !self.band.factor(&self.m) {
+            return false;
+        }
+        self.band.forward_panel(&modes.columns, modes.stride, active, &mut self.z);
+        self.dense.set_gram(active, alpha, &self.z);
+        self.dense.factor().is_some()
+    }
+
+    /// Overwrites `b` with S⁻¹b.
+    pub(super) fn solve(&self, b: &mut [T]) {
+        self.dense.solve(b);
+    }
+
+    /// out += Zᵀ y.
+    pub(super) fn add_zt(&self, y: &[T], out: &mut [T]) {
+        for (row, &y) in self.z.chunks_exact(self.dense.stride()).zip(y) {
+            for (o, &z) in out.iter_mut().zip(row) {
+                *o += y * z;
+            }
+        }
+    }
+
+    /// y = Z x − y.
+    pub(super) fn z_minus(&self, x: &[T], y: &mut [T]) {
+        for (row, y) in self.z.chunks_exact(self.dense.stride()).zip(y) {
+            *y = crate::linalg::dot(row, x) - *y;
+        }
+    }
+
+    /// N_good = tr[Λ(α + Λ)⁻¹] with Λ the eigenvalues of B M⁻¹Bᵀ: the number of good data.
+    pub(super) fn n_good(&mut self) -> T {
+        T::lit(self.modes as f64) - self.alpha * self.dense.trace_of_inverse()
+    }
+}

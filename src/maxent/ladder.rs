@@ -1,0 +1,104 @@
+//! The annealing ladder: optima at α from large to small, each starting from the one before.
+
+use super::engine::{Engine, Outcome};
+use crate::real::Real;
+use crate::solution::{LadderStep, Status};
+use core::ops::ControlFlow;
+
+/// Largest ratio between neighbouring α on the way down to a fixed one.
+const FIXED_RATIO: f64 = 6.0;
+
+/// `points` values in geometric progression from `max` to `min`, or `max` alone.
+pub(super) fn geometric<T: Real>(max: T, min: T, points: usize) -> Vec<T> {
+    let (log, last) = ((min / max).ln(), T::lit(points.saturating_sub(1).max(1) as f64));
+    let mut values: Vec<T> =
+        (0..points).map(|i| max * (log * T::lit(i as f64) / last).exp()).collect();
+    if points > 1 {
+        values[points - 1] = min;
+    }
+    values
+}
+
+/// A few steps from `max` down to `alpha`, the last of them exactly that.
+pub(super) fn descent<T: Real>(max: T, alpha: T) -> Vec<T> {
+    if alpha >= max {
+        return vec![alpha];
+    }
+    let steps = ((max / alpha).as_f64().ln() / FIXED_RATIO.ln()).ceil() as usize;
+    geometric(max, alpha, steps + 1)
+}
+
+/// What a ladder has found: one step for every α solved, with the state to start again from there.
+#[derive(Debug)]
+pub(super) struct Ladder<T> {
+    pub(super) steps: Vec<LadderStep<T>>,
+    states: Vec<T>,
+    state_len: usize,
+    /// The worst ending of a step, or `Stopped`.
+    pub(super) status: Status,
+}
+
+impl<T: Real> Ladder<T> {
+    /// Solves at every α in turn. Ends early where the observer asks for it or a value is not finite.
+    pub(super) fn run(
+        engine: &mut dyn Engine<T>,
+        alphas: &[T],
+        tolerance: T,
+        max_iterations: usize,
+        entropy: impl Fn(&[T]) -> T,
+        observer: &mut dyn FnMut(&LadderStep<T>) -> ControlFlow<()>,
+    ) -> Self {
+        let state_len = engine.state_len();
+        let mut ladder = Ladder {
+            steps: Vec::with_capacity(alphas.len()),
+            states: vec![T::zero(); alphas.len() * state_len],
+            state_len,
+            status: Status::Converged,
+        };
+        for (&alpha, state) in alphas.iter().zip(0..) {
+            let outcome = engine.solve(alpha, tolerance, max_iterations);
+            engine.save(&mut ladder.states[state * state_len..][..state_len]);
+            let Outcome { chi2, gap, n_good, iterations, status, .. } = outcome;
+            let entropy = entropy(engine.weights());
+            let step = LadderStep { alpha, chi2, entropy, n_good, gap, iterations };
+            ladder.steps.push(step);
+            if matches!(status, Status::NonFinite { .. }) {
+                ladder.status = status;
+                break;
+            }
+            if observer(&step).is_break() {
+                ladder.status = Status::Stopped;
+                break;
+            }
+        }
+        ladder
+    }
+
+    /// Puts the engine back to the nearest step at or above `alpha` (the first one, if there is none).
+    pub(super) fn rewind(&self, engine: &mut dyn Engine<T>, alpha: T) {
+        let above = self.steps.iter().take_while(|s| s.alpha >= alpha).count();
+        let at = above.saturating_sub(1) * self.state_len;
+        engine.load(&self.states[at..at + self.state_len]);
+    }
+
+    /// Newton iterations of all steps.
+    pub(super) fn iterations(&self) -> usize {
+        self.steps.iter().map(|s| s.iterations).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ladders_are_geometric_and_end_where_they_should() {
+        let a = geometric(1e4, 1e-2, 7);
+        assert_eq!((a[0], a[6]), (1e4, 1e-2));
+        assert!(a.windows(2).all(|w| (w[0] / w[1] / 10.0 - 1.0_f64).abs() < 1e-12));
+        let d = descent(1e6, 3.0);
+        assert_eq!((d[0], d[d.len() - 1]), (1e6, 3.0));
+        assert!(d.windows(2).all(|w| w[0] > w[1] && w[0] <= 6.0001 * w[1]));
+        assert_eq!(descent(1.0, 3.0), [3.0]);
+    }
+}

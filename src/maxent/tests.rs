@@ -1,0 +1,577 @@
+//! The two solvers against each other, against a dense method that shares no code with them, and against
+//! the limits the equations have.
+
+use super::*;
+use crate::grid::FrequencyGrid;
+use crate::kernel::{FermionTime, Kernel};
+use crate::linalg::SymmetricBand;
+use crate::noise::Measurement;
+use crate::spectrum::Spectrum;
+use nalgebra::{DMatrix, DVector};
+use proptest::prelude::*;
+use rand::SeedableRng;
+
+/// 1/(iω_n − ω), real parts over imaginary parts.
+struct Matsubara;
+
+impl<T: Real> Kernel<T> for Matsubara {
+    fn rows(&self, n: usize) -> usize {
+        2 * n
+    }
+
+    fn check(&self, _x: &[T], _omega: &[T]) -> Result<()> {
+        Ok(())
+    }
+
+    fn fill(&self, x: &[T], omega: &[T], out: &mut DMatrix<T>) {
+        for (j, w) in omega.iter().map(|w| w.as_f64()).enumerate() {
+            for (i, z) in x.iter().map(|x| x.as_f64()).enumerate() {
+                out[(i, j)] = T::lit(-w / (z * z + w * w));
+                out[(x.len() + i, j)] = T::lit(-z / (z * z + w * w));
+            }
+        }
+    }
+}
+
+fn normal_noise(n: usize, seed: u64) -> Vec<f64> {
+    let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(seed);
+    (0..n).map(|_| <f64 as Real>::standard_normal(&mut rng)).collect()
+}
+
+fn gaussian(w: f64, mu: f64, sigma: f64) -> f64 {
+    (-0.5 * ((w - mu) / sigma).powi(2)).exp() / (sigma * (2.0 * core::f64::consts::PI).sqrt())
+}
+
+/// 0.45 N(−2, 0.4) + 0.55 N(2.1, 0.5), β = 10, 50 Matsubara frequencies, 301 points on [−5, 5].
+fn two_gaussians<T: Real>(sigma: f64) -> (Problem<T>, Vec<f64>) {
+    let n = 50;
+    let grid = FrequencyGrid::<T>::uniform(T::lit(-5.0), T::lit(5.0), 301).unwrap();
+    let x: Vec<T> =
+        (0..n).map(|i| T::lit((2 * i + 1) as f64 * core::f64::consts::PI / 10.0)).collect();
+    let a: Vec<f64> = grid
+        .points()
+        .iter()
+        .map(|w| 0.45 * gaussian(w.as_f64(), -2.0, 0.4) + 0.55 * gaussian(w.as_f64(), 2.1, 0.5))
+        .collect();
+    let weights: Vec<T> = a.iter().zip(grid.weights()).map(|(&a, &w)| T::lit(a) * w).collect();
+    let kernel = Kernel::<T>::matrix(&Matsubara, &x, grid.points()).unwrap();
+    let noise = normal_noise(2 * n, 7);
+    let g: Vec<T> = (kernel * DVector::from_vec(weights))
+        .iter()
+        .zip(&noise)
+        .map(|(&g, &e)| g + T::lit(sigma * e))
+        .collect();
+    let data = Measurement::with_uniform_error(&x, &g, T::lit(sigma)).unwrap();
+    (Problem::new(&Matsubara, &data, &grid).unwrap(), a)
+}
+
+fn normal_model() -> DefaultModel<f64> {
+    DefaultModel::Gaussian { centre: 0.0, width: 1.0 }
+}
+
+fn relative_gap<T: Real>(solution: &Solution<T>) -> T {
+    match solution.report().certificate {
+        Certificate::Gap { relative, .. } => relative,
+        ref other => panic!("{other:?}"),
+    }
+}
+
+fn l1<T: Real>(a: &[T], b: &[T]) -> f64 {
+    a.iter().zip(b).map(|(&a, &b)| (a - b).abs().as_f64()).sum()
+}
+
+/// Damped Newton on Q as a function of ln h, dense, annealed; shares no code with the crate's solvers.
+fn dense_reference(problem: &Problem<f64>, d: &[f64], alpha: f64, lambda: f64) -> Vec<f64> {
+    let n = d.len();
+    let (k, g) = (problem.whitened_kernel(), DVector::from_column_slice(problem.whitened_data()));
+    let (omega, w) = (problem.grid().points(), problem.grid().weights());
+    let mut quadratic = k.transpose() * k;
+    for j in 0..n - 1 {
+        let scale = lambda / (omega[j + 1] - omega[j]);
+        for (p, sp) in [(j, -1.0 / w[j]), (j + 1, 1.0 / w[j + 1])] {
+            for (q, sq) in [(j, -1.0 / w[j]), (j + 1, 1.0 / w[j + 1])] {
+                quadratic[(p, q)] += scale * sp * sq;
+            }
+        }
+    }
+    let kinetic = &quadratic - k.transpose() * k;
+    let mut x = DVector::<f64>::zeros(n);
+    let mut a = 1e8;
+    loop {
+        a = (a * 0.3_f64).max(alpha);
+        for _ in 0..100 {
+            let at = |x: &DVector<f64>| DVector::from_fn(n, |j, _| d[j] * x[j].exp());
+            let slope = |x: &DVector<f64>| {
+                let h = at(x);
+                let force = k.transpose() * (&g - k * &h) - &kinetic * &h;
+                DVector::from_fn(n, |j, _| a * x[j] - force[j])
+            };
+            let (h, s) = (at(&x), slope(&x));
+            let root = h.map(f64::sqrt);
+            let matrix = DMatrix::from_fn(n, n, |i, j| {
+                root[i] * quadratic[(i, j)] * root[j] + if i == j { a } else { 0.0 }
+            });
+            let y = matrix.cholesky().unwrap().solve(&-root.component_mul(&s));
+            let dx = y.component_div(&root);
+            let mut t = (2.0 / dx.amax()).min(1.0);
+            // Along the line in ln h, dQ/dt = Σ h s dx.
+            let derivative = |t: f64| {
+                let x = &x + &dx * t;
+                at(&x).component_mul(&slope(&x)).dot(&dx)
+            };
+            let start = derivative(0.0).abs();
+            while derivative(t) > 0.5 * start && t > 1e-6 {
+                t *= 0.5;
+            }
+            x += &dx * t;
+            if h.component_mul(&dx).abs().sum() < 1e-9 {
+                break;
+            }
+        }
+        if a == alpha {
+            return (0..n).map(|j| d[j] * x[j].exp()).collect();
+        }
+    }
+}
+
+#[test]
+fn dual_primal_and_a_dense_method_agree_at_fixed_alpha() {
+    let (problem, _) = two_gaussians::<f64>(1e-3);
+    let grid = problem.grid();
+    let density = normal_model().density_on(grid, 1.0).unwrap();
+    let d: Vec<f64> = density.iter().zip(grid.weights()).map(|(a, w)| a * w).collect();
+    for lambda in [0.0, 1.0] {
+        for alpha in [1e4, 1e2, 1.0, 1e-2] {
+            let solve = |solver| {
+                MaxEnt::default()
+                    .default_model(normal_model())
+                    .kinetic(lambda)
+                    .alpha(FixedAlpha(alpha))
+                    .tolerance(5e-15)
+                    .solver(solver)
+                    .solve(&problem)
+                    .unwrap()
+            };
+            let (dual, primal) = (solve(MaxEntSolver::Dual), solve(MaxEntSolver::Primal));
+            for s in [&dual, &primal] {
+                assert_eq!(s.report().status, Status::Converged, "{}", s.report());
+                assert!(relative_gap(s) <= 5e-15, "{}", s.report());
+            }
+            let (a, b) = (dual.spectrum().weights(), primal.spectrum().weights());
+            assert!(l1(&a, &b) < 1e-7, "alpha {alpha} lambda {lambda}: {:e}", l1(&a, &b));
+            let c = dense_reference(&problem, &d, alpha, lambda);
+            assert!(l1(&a, &c) < 1e-6, "alpha {alpha} lambda {lambda}: {:e}", l1(&a, &c));
+            assert!(l1(&b, &c) < 1e-6);
+            let good = |s: &Solution| s.report().maxent.as_ref().unwrap().n_good;
+            assert!((good(&dual) - good(&primal)).abs() < 1e-6 * good(&dual));
+            assert!((dual.report().chi2 - primal.report().chi2).abs() < 1e-6 * dual.report().chi2);
+        }
+    }
+}
+
+/// A random small problem: positions, widths and errors drawn, data with noise.
+fn random_problem(seed: u64, n_tau: usize, n_omega: usize, log_sigma: f64) -> Problem<f64> {
+    let draw = normal_noise(n_tau + 3, seed);
+    let beta = 8.0;
+    let tau: Vec<f64> = (0..n_tau).map(|i| beta * i as f64 / (n_tau - 1) as f64).collect();
+    let grid = FrequencyGrid::uniform(-4.0, 4.0, n_omega).unwrap();
+    let width = 0.3 + draw[n_tau].abs();
+    let truth = Spectrum::from_fn(grid.clone(), |w| gaussian(w, draw[n_tau + 1], width)).unwrap();
+    let kernel = FermionTime::new(beta).unwrap();
+    let sigma = 10f64.powf(log_sigma);
+    let exact = Kernel::<f64>::matrix(&kernel, &tau, grid.points()).unwrap()
+        * DVector::from_vec(truth.weights());
+    let g: Vec<f64> = exact.iter().zip(&draw).map(|(g, e)| g + sigma * e).collect();
+    let data = Measurement::with_uniform_error(&tau, &g, sigma).unwrap();
+    Problem::new(&kernel, &data, &grid).unwrap()
+}
+
+/// ½χ² + αφ + λ kinetic.
+fn objective_value(problem: &Problem<f64>, alpha: f64, lambda: f64, h: &[f64]) -> f64 {
+    let flat = 1.0 / (problem.grid().max() - problem.grid().min());
+    let d: Vec<f64> = problem.grid().weights().iter().map(|w| w * flat).collect();
+    0.5 * problem.chi2(h).unwrap()
+        + alpha * Entropy::new(d).unwrap().value(h)
+        + lambda * Kinetic::natural(problem.grid()).unwrap().value(h)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn gap_and_l1_bound_hold_against_a_finer_reference(
+        seed in 0_u64..1000,
+        n_tau in 5_usize..40,
+        n_omega in 6_usize..60,
+        log_sigma in -4.0..-1.5,
+        log_alpha in -1.0..5.0,
+        lambda in prop::sample::select(vec![0.0, 0.01, 1.0]),
+    ) {
+        let problem = random_problem(seed, n_tau, n_omega, log_sigma);
+        let alpha = 10f64.powf(log_alpha);
+        let base = MaxEnt::default().kinetic(lambda).alpha(FixedAlpha(alpha));
+        let reference = base.clone().tolerance(1e-14).solve(&problem).unwrap();
+        let h_star = reference.spectrum().weights();
+        let minimum = objective_value(&problem, alpha, lambda, &h_star);
+        for solver in [MaxEntSolver::Dual, MaxEntSolver::Primal] {
+            for tolerance in [1e-1, 1e-4, 1e-7] {
+                let loose = base
+                    .clone()
+                    .solver(solver)
+                    .tolerance(tolerance)
+                    .ladder_tolerance(0.5)
+                    .solve(&problem)
+                    .unwrap();
+                let h = loose.spectrum().weights();
+                let Certificate::Gap { gap, relative, l1_bound } = loose.report().certificate
+                else { return Err(TestCaseError::fail("no gap")); };
+                prop_assert!(relative <= tolerance, "{}", loose.report());
+                let excess = objective_value(&problem, alpha, lambda, &h) - minimum;
+                prop_assert!(excess <= gap + 1e-12 * minimum.abs(), "{excess:e} > {gap:e}");
+                let Certificate::Gap { l1_bound: reference_bound, .. } =
+                    reference.report().certificate else { unreachable!() };
+                let distance = l1(&h, &h_star);
+                prop_assert!(distance <= l1_bound.unwrap() + reference_bound.unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+fn infinite_alpha_returns_the_default_model() {
+    let (problem, _) = two_gaussians::<f64>(1e-3);
+    let grid = problem.grid();
+    for solver in [MaxEntSolver::Dual, MaxEntSolver::Primal] {
+        let solution = MaxEnt::default()
+            .default_model(normal_model())
+            .norm(0.8)
+            .alpha(FixedAlpha(1e14))
+            .solver(solver)
+            .solve(&problem)
+            .unwrap();
+        let d = normal_model().density_on(grid, 0.8).unwrap();
+        let largest = solution
+            .spectrum()
+            .values()
+            .iter()
+            .zip(&d)
+            .map(|(a, d)| (a / d - 1.0).abs())
+            .fold(0.0, f64::max);
+        assert!(largest < 1e-6, "{largest:e}");
+        assert!(solution.report().status.is_success());
+    }
+}
+
+#[test]
+fn vanishing_alpha_fits_exact_data() {
+    // χ² of exact data is 0 at its minimum; it falls in proportion to α on the way.
+    let (problem, truth) = two_gaussians::<f64>(1e-3);
+    let weights: Vec<f64> =
+        truth.iter().zip(problem.grid().weights()).map(|(a, w)| a * w).collect();
+    let exact = problem.with_data(&problem.back_continue(&weights).unwrap()).unwrap();
+    let chi2 = |alpha| {
+        let s = MaxEnt::default()
+            .default_model(normal_model())
+            .alpha(FixedAlpha(alpha))
+            .solve(&exact)
+            .unwrap();
+        assert!(s.report().status.is_success(), "{}", s.report());
+        s.report().chi2
+    };
+    let (a, b, c) = (chi2(1.0), chi2(1e-3), chi2(1e-6));
+    assert!(b < 0.1 * a && c < 0.1 * b && c < 1e-5, "{a:e} {b:e} {c:e}");
+}
+
+/// ½ Σ (A_{j+1} − A_j)²/Δ_j without saying that it is quadratic, and a quartic penalty.
+#[derive(Debug)]
+struct Plain {
+    kinetic: Kinetic<f64>,
+    quartic: f64,
+    convex: bool,
+}
+
+impl Prior<f64> for Plain {
+    fn dim(&self) -> usize {
+        self.kinetic.dim()
+    }
+    fn value(&self, h: &[f64]) -> f64 {
+        self.kinetic.value(h) + self.quartic * h.iter().map(|x| x.powi(4)).sum::<f64>()
+    }
+    fn add_gradient(&self, h: &[f64], weight: f64, out: &mut [f64]) {
+        self.kinetic.add_gradient(h, weight, out);
+        for (o, x) in out.iter_mut().zip(h) {
+            *o += 4.0 * weight * self.quartic * x.powi(3);
+        }
+    }
+    fn add_hessian(&self, h: &[f64], weight: f64, out: &mut SymmetricBand<f64>) {
+        self.kinetic.add_hessian(h, weight, out);
+        for (j, x) in h.iter().enumerate() {
+            out.add(j, j, 12.0 * weight * self.quartic * x * x);
+        }
+    }
+    fn bandwidth(&self) -> usize {
+        self.kinetic.bandwidth()
+    }
+    fn is_convex(&self) -> bool {
+        self.convex
+    }
+}
+
+#[test]
+fn a_users_prior_is_solved_by_the_primal() {
+    let (problem, _) = two_gaussians::<f64>(1e-3);
+    let plain = |quartic, convex| {
+        let kinetic = Kinetic::natural(problem.grid()).unwrap();
+        Arc::new(Plain { kinetic, quartic, convex }) as Arc<dyn Prior<f64>>
+    };
+    let base = MaxEnt::default().alpha(FixedAlpha(10.0)).tolerance(1e-13);
+    let known = base.clone().kinetic(1.0).solve(&problem).unwrap();
+    assert_eq!(known.report().maxent.as_ref().unwrap().solver, "dual Newton");
+    let user = base.clone().prior(1.0, plain(0.0, true)).solve(&problem).unwrap();
+    assert_eq!(user.report().maxent.as_ref().unwrap().solver, "primal Newton-CG");
+    assert!(relative_gap(&user) <= 1e-13);
+    assert!(l1(&known.spectrum().weights(), &user.spectrum().weights()) < 1e-6);
+    // A prior that is not quadratic, first said to be convex, then not.
+    let gap = base.clone().prior(1.0, plain(1e6, true)).solve(&problem).unwrap();
+    let stationary = base.clone().prior(1.0, plain(1e6, false)).solve(&problem).unwrap();
+    assert!(relative_gap(&gap) <= 1e-13);
+    assert!(matches!(
+        stationary.report().certificate,
+        Certificate::Stationarity { residual } if residual < 1e-3
+    ));
+    let distance = l1(&gap.spectrum().weights(), &stationary.spectrum().weights());
+    assert!(distance < 1e-5, "{distance:e}");
+    assert!(l1(&gap.spectrum().weights(), &known.spectrum().weights()) > 1e-3);
+    // The dual refuses it.
+    let refused = base.prior(1.0, plain(0.0, true)).solver(MaxEntSolver::Dual).solve(&problem);
+    assert!(matches!(refused, Err(Error::Unsupported { argument: "solver", .. })));
+}
+
+#[test]
+fn several_quadratic_priors_of_different_width_go_to_the_dual() {
+    let (problem, _) = two_gaussians::<f64>(1e-3);
+    let solve = |solver| {
+        MaxEnt::default()
+            .kinetic(0.3)
+            .prior(0.5, Arc::new(Kinetic::central(problem.grid()).unwrap()))
+            .prior(0.1, Arc::new(Kinetic::dirichlet(problem.grid()).unwrap()))
+            .alpha(FixedAlpha(1.0))
+            .tolerance(5e-15)
+            .solver(solver)
+            .solve(&problem)
+            .unwrap()
+    };
+    let (dual, primal) = (solve(MaxEntSolver::Dual), solve(MaxEntSolver::Primal));
+    assert!(relative_gap(&dual) <= 5e-15 && relative_gap(&primal) <= 5e-15);
+    assert!(l1(&dual.spectrum().weights(), &primal.spectrum().weights()) < 1e-7);
+}
+
+/// Local maxima above one per cent of the largest, and total variation.
+fn shape(a: &[f64]) -> (usize, f64) {
+    let top = a.iter().copied().fold(0.0, f64::max);
+    let maxima = a.windows(3).filter(|w| w[1] > w[0] && w[1] > w[2] && w[1] > 0.01 * top).count();
+    (maxima, a.windows(2).map(|w| (w[1] - w[0]).abs()).sum())
+}
+
+#[test]
+fn kinetic_weight_freezes_the_limit_of_small_alpha() {
+    // The table of the two-Gaussian case: without the kinetic term spikes grow as α falls, with λ ≥ 1 the
+    // spectrum stops changing; a large λ flattens it.
+    let (problem, truth) = two_gaussians::<f64>(1e-3);
+    let solve = |lambda, alpha| {
+        let s = MaxEnt::default()
+            .default_model(normal_model())
+            .kinetic(lambda)
+            .alpha(FixedAlpha(alpha))
+            .solve(&problem)
+            .unwrap();
+        assert!(s.report().status.is_success(), "{}", s.report());
+        assert!(relative_gap(&s) < 1e-8, "{}", s.report());
+        s
+    };
+    let summary = |lambda, alpha| shape(solve(lambda, alpha).spectrum().values());
+    assert_eq!(shape(&truth).0, 2);
+    for lambda in [0.0, 1.0, 100.0] {
+        let (maxima, tv) = summary(lambda, 1e4);
+        assert!(maxima == 2 && (1.2..1.5).contains(&tv), "{lambda}: {maxima} {tv}");
+    }
+    let (spikes, tv) = summary(0.0, 1e-2);
+    assert!(spikes >= 4 && tv > 8.0, "{spikes} {tv}");
+    assert!(summary(0.0, 1e-6).1 > tv);
+    let (frozen, tv) = summary(1.0, 1e-2);
+    assert!(frozen <= 3 && tv < 2.2, "{frozen} {tv}");
+    let change = l1(&solve(1.0, 1e-2).spectrum().weights(), &solve(1.0, 1e-6).spectrum().weights());
+    assert!(change < 0.02, "{change}");
+    let (flat, tv) = summary(100.0, 1e-2);
+    assert!(flat == 2 && tv < 1.6, "{flat} {tv}");
+}
+
+#[test]
+fn default_rule_and_kink_find_the_two_peaks() {
+    let (problem, truth) = two_gaussians::<f64>(1e-3);
+    let weights: Vec<f64> =
+        truth.iter().zip(problem.grid().weights()).map(|(a, w)| a * w).collect();
+    let gcv = MaxEnt::default().default_model(normal_model()).solve(&problem).unwrap();
+    let kink = MaxEnt::default()
+        .default_model(normal_model())
+        .alpha(Chi2Kink::default())
+        .solve(&problem)
+        .unwrap();
+    for s in [&gcv, &kink] {
+        let report = s.report();
+        assert_eq!(report.status, Status::Converged, "{report}");
+        assert!(relative_gap(s) <= 1e-11);
+        assert!((report.norm - 1.0).abs() < 1e-2);
+        assert!(l1(&s.spectrum().weights(), &weights) < 0.3, "{report}");
+        let m = report.maxent.as_ref().unwrap();
+        assert_eq!(m.ladder.len(), 50);
+        assert!(m.entropy < 0.0 && m.n_good > 3.0 && m.n_good < 40.0);
+        let falls =
+            |f: fn(&LadderStep<f64>) -> f64| m.ladder.windows(2).all(|w| f(&w[1]) < f(&w[0]));
+        assert!(falls(|s| s.alpha) && falls(|s| s.chi2) && falls(|s| s.entropy));
+        assert!(falls(|s| -s.n_good));
+        assert!(m.ladder.iter().all(|s| s.gap <= 1e-8 * s.alpha * 1.2));
+        // χ² in the report is recomputed from the raw problem.
+        assert!((report.chi2 - problem.chi2(&s.spectrum().weights()).unwrap()).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn a_common_factor_on_the_errors_moves_nothing() {
+    // With errors f σ the optimum at α is that at α f² before; χ² takes a factor 1/f², N_good none.
+    let (problem, _) = two_gaussians::<f64>(1e-3);
+    let factor = 3.0;
+    let data = Measurement::with_uniform_error(problem.model().x(), problem.data(), 1e-3 * factor)
+        .unwrap();
+    let wider = Problem::new(&Matsubara, &data, problem.grid()).unwrap();
+    let mut ladders = [Vec::new(), Vec::new()];
+    for i in 0..25 {
+        let alpha = 10f64.powf(5.0 - 0.25 * i as f64);
+        for (p, scale, ladder) in [(&problem, 1.0, 0), (&wider, factor * factor, 1)] {
+            let s = MaxEnt::default().alpha(FixedAlpha(alpha / scale)).solve(p).unwrap();
+            let m = s.report().maxent.as_ref().unwrap();
+            ladders[ladder]
+                .push(LadderStep { chi2: s.report().chi2, ..m.ladder[m.ladder.len() - 1] });
+        }
+    }
+    for (a, b) in ladders[0].iter().zip(&ladders[1]) {
+        assert!((a.chi2 / b.chi2 / (factor * factor) - 1.0).abs() < 1e-6);
+        assert!((a.n_good - b.n_good).abs() < 1e-6);
+    }
+    let choice = |l: &[LadderStep<f64>]| match Gcv::default().choose(l, 100) {
+        AlphaChoice::At(alpha) => alpha,
+        other => panic!("{other:?}"),
+    };
+    let ratio = choice(&ladders[0]) / choice(&ladders[1]);
+    assert!((ratio / (factor * factor) - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn refusals_and_warnings_are_told() {
+    let (problem, truth) = two_gaussians::<f64>(1e-3);
+    let weights: Vec<f64> =
+        truth.iter().zip(problem.grid().weights()).map(|(a, w)| a * w).collect();
+    // An informative default model leaves no kink.
+    let spectrum =
+        Spectrum::from_weights(problem.grid().clone(), &weights, problem.model().density())
+            .unwrap();
+    let s = MaxEnt::default()
+        .default_model(&spectrum)
+        .alpha(Chi2Kink::default())
+        .solve(&problem)
+        .unwrap();
+    let Status::NoAlpha { rule: "chi2kink", reason } = &s.report().status else {
+        panic!("{}", s.report());
+    };
+    assert!(reason.contains("kink") && reason.contains("cross-validation"), "{reason}");
+    // Data without noise leave none either.
+    let exact = problem.with_data(&problem.back_continue(&weights).unwrap()).unwrap();
+    let s = MaxEnt::default().alpha(Chi2Kink::default()).solve(&exact).unwrap();
+    assert!(matches!(s.report().status, Status::NoAlpha { .. }), "{}", s.report());
+    // Data with the wrong sign cannot be fitted, and the norm is off.
+    let flipped: Vec<f64> = problem.data().iter().map(|g| -g).collect();
+    let s = MaxEnt::default().solve(&problem.with_data(&flipped).unwrap()).unwrap();
+    let warned = |f: fn(&Warning) -> bool| s.report().warnings.iter().any(f);
+    assert!(warned(|w| matches!(w, Warning::PoorFit { .. })));
+    assert!(warned(|w| matches!(w, Warning::Norm { .. })));
+}
+
+#[test]
+fn the_observer_sees_every_step_and_may_stop() {
+    let (problem, _) = two_gaussians::<f64>(1e-3);
+    let mut seen = 0;
+    let s = MaxEnt::default()
+        .ladder_points(12)
+        .solve_observed(&problem, &mut |step| {
+            seen += 1;
+            assert!(step.alpha > 0.0);
+            if seen == 7 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .unwrap();
+    assert_eq!(seen, 7);
+    assert_eq!(s.report().status, Status::Stopped);
+    let m = s.report().maxent.as_ref().unwrap();
+    assert_eq!((m.ladder.len(), m.alpha), (7, m.ladder[6].alpha));
+}
+
+#[test]
+fn bad_arguments_are_errors_before_any_work() {
+    let (problem, _) = two_gaussians::<f64>(1e-3);
+    let named = |m: MaxEnt<f64>, name: &str| {
+        let message = m.solve(&problem).unwrap_err().to_string();
+        assert!(message.contains(name), "{message}");
+    };
+    named(MaxEnt::default().kinetic(-1.0), "kinetic");
+    named(MaxEnt::default().kinetic(f64::NAN), "kinetic");
+    named(MaxEnt::default().norm(0.0), "norm");
+    named(MaxEnt::default().tolerance(0.0), "tolerance");
+    named(MaxEnt::default().ladder_points(2), "ladder points");
+    named(MaxEnt::default().max_iterations(0), "max iterations");
+    named(MaxEnt::default().alpha(FixedAlpha(-1.0)), "alpha");
+    named(MaxEnt::default().alpha(FixedAlpha(f64::INFINITY)), "alpha");
+    named(MaxEnt::default().alpha(Gcv { slack: -1.0 }), "slack");
+    named(MaxEnt::default().alpha(Chi2Kink { f: 0.0 }), "f");
+    let other = Kinetic::natural(&FrequencyGrid::uniform(0.0, 1.0, 7).unwrap()).unwrap();
+    named(MaxEnt::default().prior(1.0, Arc::new(other.clone())), "prior");
+    let fitting = Kinetic::natural(problem.grid()).unwrap();
+    named(MaxEnt::default().prior(-1.0, Arc::new(fitting)), "prior weight");
+    let model = DefaultModel::Gaussian { centre: 0.0, width: -1.0 };
+    named(MaxEnt::default().default_model(model), "width");
+}
+
+#[test]
+fn reaching_the_iteration_limit_is_a_status() {
+    let (problem, _) = two_gaussians::<f64>(1e-3);
+    for solver in [MaxEntSolver::Dual, MaxEntSolver::Primal] {
+        let s = MaxEnt::default()
+            .alpha(FixedAlpha(1.0))
+            .max_iterations(1)
+            .solver(solver)
+            .solve(&problem)
+            .unwrap();
+        assert_eq!(s.report().status, Status::IterationLimit);
+        assert!(relative_gap(&s) > 1e-11);
+    }
+}
+
+#[test]
+fn single_precision_gives_the_same_spectrum_as_far_as_it_can() {
+    let (single, _) = two_gaussians::<f32>(1e-2);
+    let (double, _) = two_gaussians::<f64>(1e-2);
+    for solver in [MaxEntSolver::Dual, MaxEntSolver::Primal] {
+        let model = DefaultModel::Gaussian { centre: 0.0, width: 1.0 };
+        let a = MaxEnt::<f32>::default()
+            .default_model(model)
+            .alpha(FixedAlpha(10.0))
+            .solver(solver)
+            .solve(&single)
+            .unwrap();
+        let b = MaxEnt::default()
+            .default_model(normal_model())
+            .alpha(FixedAlpha(10.0))
+            .solve(&double)
+            .unwrap();
+        assert!(a.report().status.is_success(), "{}", a.report());
+        let a: Vec<f64> = a.spectrum().weights().iter().map(|&x| f64::from(x)).collect();
+        assert!(l1(&a, &b.spectrum().weights()) < 2e-3, "{}", l1(&a, &b.spectrum().weights()));
+    }
+}
