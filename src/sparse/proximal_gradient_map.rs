@@ -1,0 +1,198 @@
+//! A gradient step on ½‖g − K x‖², then a proximal step: the map that ISTA iterates.
+
+use crate::error::{Error, Result, check_finite, check_len, check_nonnegative, check_scalar};
+use crate::fixed_point::{FixedPointMap, distance};
+use crate::linalg::{MatMut, MatRef, gemm, squared_norm_bound};
+use crate::prox::Prox;
+use crate::real::Real;
+use crate::solution::Certificate;
+use nalgebra::DMatrix;
+
+/// T(x) = prox_{tλf}(x − t Kᵀ(K x − g)), whose fixed points minimise F(x) = ½‖g − K x‖² + λ f(x).
+///
+/// K is N × n, g has N elements, x has n; λ in units of ½‖g‖² over f. With L ≥ ‖K‖² the step is t = 1/L
+/// unless set; the iteration converges for 0 < t < 2/L, its acceleration for t ≤ 1/L. K and then Kᵀ are
+/// applied in turn, without forming KᵀK.
+///
+/// The residual of a step x → x⁺ is (1/t + L)‖x − x⁺‖₂, a bound on the distance of zero from the
+/// subdifferential of F at x⁺: (x − x⁺)/t − ∇(x) + ∇(x⁺) is a subgradient there, and ∇ = Kᵀ(K · − g) is
+/// Lipschitz with L.
+///
+/// ```
+/// use fredholm::{IterationOptions, ProximalGradientMap, SoftThreshold, iterate};
+/// use fredholm::nalgebra::dmatrix;
+/// use std::ops::ControlFlow;
+///
+/// // K = I: the optimum is the soft threshold of g.
+/// let kernel = dmatrix![1.0, 0.0; 0.0, 1.0];
+/// let map = ProximalGradientMap::new(&kernel, &[3.0, 0.5], SoftThreshold, 1.0)?;
+/// let options = IterationOptions::default();
+/// let answer = iterate(map, &[0.0, 0.0], &options, |_| ControlFlow::Continue(()))?;
+/// assert!((answer.point[0] - 2.0).abs() < 1e-7 && answer.point[1] == 0.0);
+/// # Ok::<(), fredholm::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct ProximalGradientMap<'a, P, T: Real = f64> {
+    kernel: &'a DMatrix<T>,
+    data: &'a [T],
+    prox: P,
+    lambda: T,
+    /// L ≥ ‖K‖².
+    lipschitz: T,
+    /// t.
+    step_size: T,
+    /// K x − g.
+    residual: Vec<T>,
+    /// ∇(x) = Kᵀ(K x − g).
+    gradient: Vec<T>,
+    /// x − t ∇(x).
+    forward: Vec<T>,
+}
+
+impl<'a, P: Prox<T>, T: Real> ProximalGradientMap<'a, P, T> {
+    /// The map of a kernel, data, an operator and its weight, with t = 1/L.
+    ///
+    /// # Errors
+    /// Kernel or data not finite; data of another length than the kernel's rows; `lambda` negative or not
+    /// finite; a kernel so large that ‖K‖² overflows.
+    pub fn new(kernel: &'a DMatrix<T>, data: &'a [T], prox: P, lambda: T) -> Result<Self> {
+        check_finite("kernel", kernel.as_slice())?;
+        check_len("data", data.len(), kernel.nrows(), "the kernel's rows")?;
+        check_finite("data", data)?;
+        check_nonnegative("lambda", lambda)?;
+        let lipschitz = squared_norm_bound(kernel);
+        check_scalar("squared norm of the kernel", lipschitz)?;
+        let step_size = T::one() / lipschitz;
+        let columns = kernel.ncols();
+        Ok(ProximalGradientMap {
+            kernel,
+            data,
+            prox,
+            lambda,
+            lipschitz,
+            // Any step will do for K = 0.
+            step_size: if step_size.is_finite() { step_size } else { T::one() },
+            residual: vec![T::zero(); data.len()],
+            gradient: vec![T::zero(); columns],
+            forward: vec![T::zero(); columns],
+        })
+    }
+
+    /// Another step.
+    ///
+    /// # Errors
+    /// `step_size` outside (0, 2/L).
+    pub fn with_step_size(mut self, step_size: T) -> Result<Self> {
+        check_scalar("step_size", step_size)?;
+        if step_size <= T::zero() || step_size * self.lipschitz >= T::lit(2.0) {
+            return Err(Error::OutOfRange {
+                argument: "step_size",
+                value: step_size.as_f64(),
+                expected: "a positive number below 2/L, L the squared norm of the kernel",
+            });
+        }
+        self.step_size = step_size;
+        Ok(self)
+    }
+
+    /// The step t.
+    pub fn step_size(&self) -> T {
+        self.step_size
+    }
+
+    /// L, an upper bound of ‖K‖² that is less than 1 % too large.
+    pub fn lipschitz(&self) -> T {
+        self.lipschitz
+    }
+
+    /// F(x) = ½‖g − K x‖² + λ f(x).
+    ///
+    /// # Panics
+    /// If `x` has another length than the kernel has columns.
+    pub fn objective(&mut self, x: &[T]) -> T {
+        self.evaluate(x);
+        self.objective_here(x)
+    }
+
+    /// F(x) from the residual at hand. λ f of an indicator is an indicator even for λ = 0.
+    fn objective_here(&self, x: &[T]) -> T {
+        let value = self.prox.value(x);
+        let penalty = if value.is_finite() { self.lambda * value } else { value };
+        T::lit(0.5) * self.residual.iter().map(|&r| r * r).sum::<T>() + penalty
+    }
+
+    /// Residual and gradient at `x`.
+    fn evaluate(&mut self, x: &[T]) {
+        let (rows, columns) = self.kernel.shape();
+        assert_eq!(x.len(), columns, "length of x");
+        let kernel = MatRef::column_major(self.kernel.as_slice(), rows, columns);
+        for (r, &g) in self.residual.iter_mut().zip(self.data) {
+            *r = -g;
+        }
+        let x = MatRef::column_major(x, columns, 1);
+        gemm(MatMut::column_major(&mut self.residual, rows, 1), kernel, x, true);
+        let residual = MatRef::column_major(&self.residual, rows, 1);
+        gemm(MatMut::column_major(&mut self.gradient, columns, 1), kernel.t(), residual, false);
+    }
+
+    /// ‖∇(x)‖∞.
+    pub(super) fn gradient_size(&mut self, x: &[T]) -> T {
+        self.evaluate(x);
+        self.gradient.iter().fold(T::zero(), |m, v| m.max(v.abs()))
+    }
+
+    /// How far F(x) is from its minimum, for the `x` that the last step returned.
+    ///
+    /// Where the conjugate of f is known, the duality gap of x and the multiple s(g − K x) of its residual
+    /// that is dual feasible, written without cancellation as
+    /// ½(1 − s)²‖g − K x‖² + λ [f(x) + f*(s w/λ) − (s w/λ)·x], w = Kᵀ(g − K x).
+    /// Otherwise the norm of the subgradient (z − x)/t + ∇(x), z the argument of the proximal operator that
+    /// gave x.
+    pub(super) fn certificate(&mut self, x: &[T]) -> Certificate<T> {
+        self.evaluate(x);
+        let terms = self.forward.iter().zip(x).zip(&self.gradient);
+        let squares = terms.map(|((&z, &x), &gradient)| {
+            let v = (z - x) / self.step_size + gradient;
+            v * v
+        });
+        let stationarity = Certificate::Stationarity { residual: squares.sum::<T>().sqrt() };
+        if self.lambda == T::zero() {
+            return stationarity;
+        }
+        let dual = &mut self.forward;
+        for (w, &gradient) in dual.iter_mut().zip(&self.gradient) {
+            *w = -gradient / self.lambda;
+        }
+        let Some(conjugate) = self.prox.conjugate(dual) else { return stationarity };
+        let scale = conjugate.scale;
+        let product: T = dual.iter().zip(x).map(|(&w, &x)| w * x).sum();
+        let misfit: T = self.residual.iter().map(|&r| r * r).sum();
+        let short = T::one() - scale;
+        let gap = T::lit(0.5) * short * short * misfit
+            + self.lambda * (self.prox.value(x) + conjugate.value - scale * product);
+        if scale <= T::zero() || !gap.is_finite() {
+            return stationarity;
+        }
+        let gap = gap.max(T::zero());
+        let relative = gap / self.objective_here(x).max(T::MIN_POSITIVE);
+        Certificate::Gap { gap, relative, l1_bound: None }
+    }
+}
+
+impl<P: Prox<T>, T: Real> FixedPointMap<T> for ProximalGradientMap<'_, P, T> {
+    fn dim(&self) -> usize {
+        self.kernel.ncols()
+    }
+
+    fn step(&mut self, x: &[T], out: &mut [T]) {
+        self.evaluate(x);
+        for ((z, &x), &gradient) in self.forward.iter_mut().zip(x).zip(&self.gradient) {
+            *z = x - self.step_size * gradient;
+        }
+        self.prox.prox_into(&self.forward, self.step_size * self.lambda, out);
+    }
+
+    fn residual(&self, x: &[T], out: &[T]) -> T {
+        (T::one() / self.step_size + self.lipschitz) * distance(x, out)
+    }
+}

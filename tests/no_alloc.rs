@@ -1,0 +1,117 @@
+//! Iterations allocate nothing per step: counted by an allocator of this test's own.
+#![allow(unsafe_code)]
+
+use fredholm::nalgebra::DMatrix;
+use fredholm::{
+    Accelerated, BoxConstraint, FixedPointMap, Iterates, IterationOptions, NonNegative,
+    OneSidedSoftThreshold, Prox, ProximalGradientMap, Real, Relaxed, Simplex, SoftThreshold,
+    iterate,
+};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::ops::ControlFlow;
+
+thread_local! {
+    /// Allocations of this thread: tests that run beside do not disturb the count.
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: hands every request to the system's allocator unchanged; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promises are the system allocator's demands.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations(run: impl FnOnce()) -> usize {
+    let before = COUNT.get();
+    run();
+    COUNT.get() - before
+}
+
+#[test]
+fn the_counter_counts() {
+    assert!(allocations(|| drop(std::hint::black_box(vec![1.0; 10]))) >= 1);
+}
+
+fn problem<T: Real>(rows: usize, columns: usize) -> (DMatrix<T>, Vec<T>) {
+    let kernel = DMatrix::from_fn(rows, columns, |i, j| T::lit(((3 * i + 7 * j) as f64).sin()));
+    (kernel, (0..rows).map(|i| T::lit((i as f64).cos())).collect())
+}
+
+fn operators<T: Real>() {
+    let operators: [Box<dyn Prox<T>>; 5] = [
+        Box::new(SoftThreshold),
+        Box::new(OneSidedSoftThreshold),
+        Box::new(NonNegative),
+        Box::new(BoxConstraint::new(T::zero(), T::one()).unwrap()),
+        Box::new(Simplex::new(T::one()).unwrap()),
+    ];
+    let z: Vec<T> = (0..1001).map(|i| T::lit((i as f64).sin())).collect();
+    let mut out = z.clone();
+    for op in &operators {
+        let count = allocations(|| {
+            op.prox_into(&z, T::lit(0.1), &mut out);
+            op.prox_vjp(&z, T::lit(0.1), &z, &mut out);
+            op.value(&z);
+            op.conjugate(&z);
+        });
+        assert_eq!(count, 0);
+    }
+}
+
+fn maps<T: Real>() {
+    for (rows, columns) in [(30, 20), (100, 50), (50, 300)] {
+        let (kernel, data) = problem::<T>(rows, columns);
+        let map = ProximalGradientMap::new(&kernel, &data, SoftThreshold, T::lit(0.1)).unwrap();
+        let x0 = vec![T::zero(); columns];
+        let steps = |map: &mut dyn FixedPointMap<T>| {
+            let mut iterates = Iterates::new(map, &x0).unwrap();
+            // The first step may set up the matrix product's own thread-local storage.
+            iterates.next();
+            assert_eq!(allocations(|| assert_eq!(iterates.by_ref().take(50).count(), 50)), 0);
+        };
+        steps(&mut map.clone());
+        steps(&mut Accelerated::new(map.clone()));
+        steps(&mut Relaxed::new(map.clone(), T::lit(0.5)).unwrap());
+        steps(&mut Accelerated::new(Relaxed::new(map.clone(), T::lit(0.5)).unwrap()));
+
+        // The driver's own allocations do not depend on the number of steps.
+        let drive = |max_iterations| {
+            let options = IterationOptions { tolerance: T::zero(), max_iterations, history: false };
+            let mut seen = 0;
+            allocations(|| {
+                let answer = iterate(map.clone(), &x0, &options, |_| {
+                    seen += 1;
+                    ControlFlow::Continue(())
+                });
+                assert_eq!(answer.unwrap().report.iterations, max_iterations);
+            })
+        };
+        assert_eq!(drive(2), drive(60));
+    }
+}
+
+#[test]
+fn operators_allocate_nothing() {
+    operators::<f32>();
+    operators::<f64>();
+}
+
+#[test]
+fn steps_allocate_nothing() {
+    maps::<f32>();
+    maps::<f64>();
+}
