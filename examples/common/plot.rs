@@ -11,7 +11,12 @@ const INK: RGBColor = RGBColor(40, 40, 40);
 const FRAME: RGBColor = RGBColor(120, 120, 120);
 const GRID: RGBColor = RGBColor(232, 232, 232);
 const TITLE_SIZE: u32 = 18;
-const LABEL_SIZE: u32 = 15;
+const LABEL_SIZE: u32 = 16;
+/// The backend rounds to whole pixels: figures are drawn this many times larger and shown smaller.
+const FINE: u32 = 8;
+
+/// Empty space right of the axes.
+const RIGHT: u32 = 22;
 
 /// How a series is drawn.
 #[derive(Clone, Copy, PartialEq)]
@@ -73,27 +78,31 @@ pub(crate) struct Panel<'a> {
 /// Draws `panels` below one another, `width` pixels wide, and returns the SVG.
 pub(crate) fn svg(width: u32, panels: &[Panel]) -> Result<String, Box<dyn std::error::Error>> {
     let mut text = String::new();
-    let height = panels.iter().map(|p| p.height).sum();
+    let height: u32 = panels.iter().map(|p| p.height).sum();
+    let size = (FINE * width, FINE * height);
     {
-        let mut rest = SVGBackend::with_string(&mut text, (width, height)).into_drawing_area();
+        let mut rest = SVGBackend::with_string(&mut text, size).into_drawing_area();
         rest.fill(&WHITE)?;
         for panel in panels {
-            let (area, below) = rest.split_vertically(panel.height);
+            let (area, below) = rest.split_vertically(FINE * panel.height);
             draw(panel, &area).map_err(|e| e.to_string())?;
             rest = below;
         }
         rest.present()?;
     }
-    Ok(text)
+    // The view box keeps the fine coordinates.
+    let outer = |w: u32, h: u32| format!("width=\"{w}\" height=\"{h}\"");
+    Ok(text.replacen(&outer(size.0, size.1), &outer(width, height), 1))
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn<'a> = Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
 
 fn draw<'a>(panel: &Panel, area: &Area<'a>) -> Drawn<'a> {
-    const LEFT: u32 = 82;
+    const EDGE: u32 = 10;
+    const LEFT: u32 = 70;
     const TOP: u32 = 40;
-    heading(panel, area, LEFT as i32, TOP as i32 / 2)?;
+    heading(panel, area, (EDGE + LEFT) as i32, TOP as i32 / 2)?;
     let all = || panel.series.iter();
     let x = span(all().flat_map(|s| s.x.iter().copied()), 0.0);
     let ends = all().flat_map(|s| {
@@ -106,19 +115,21 @@ fn draw<'a>(panel: &Panel, area: &Area<'a>) -> Drawn<'a> {
         y.start = 0.0;
     }
     let mut chart = ChartBuilder::on(area)
-        .margin_top(TOP)
-        .margin_right(22)
-        .margin_bottom(6)
-        .set_label_area_size(LabelAreaPosition::Left, LEFT)
-        .set_label_area_size(LabelAreaPosition::Bottom, 46)
+        .margin_top(FINE * TOP)
+        .margin_right(FINE * RIGHT)
+        .margin_bottom(FINE * 6)
+        .margin_left(FINE * EDGE)
+        .set_label_area_size(LabelAreaPosition::Left, FINE * LEFT)
+        .set_label_area_size(LabelAreaPosition::Bottom, FINE * 46)
         .build_cartesian_2d(x.clone(), y.clone())?;
-    let text = (FONT, LABEL_SIZE).into_font().color(&INK);
+    let text = (FONT, FINE * LABEL_SIZE).into_font().color(&INK);
     let (x_step, y_step) = (tick_step(&x, 10.0), tick_step(&y, f64::from(panel.height) / 45.0));
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
-        .bold_line_style(GRID)
-        .axis_style(FRAME)
+        .bold_line_style(GRID.stroke_width(FINE))
+        .axis_style(FRAME.stroke_width(FINE))
+        .set_all_tick_mark_size(FINE * 4)
         .x_labels(((x.end - x.start) / x_step) as usize + 1)
         .y_labels(((y.end - y.start) / y_step) as usize + 1)
         .x_label_formatter(&|v| tick_label(*v, x_step))
@@ -132,7 +143,10 @@ fn draw<'a>(panel: &Panel, area: &Area<'a>) -> Drawn<'a> {
     for mark in [Mark::Points, Mark::Thin, Mark::Line] {
         for series in all().filter(|s| s.mark == mark) {
             let colour = series.colour.rgb();
-            let points = || series.x.iter().copied().zip(series.y.iter().copied());
+            let points = || {
+                let finite = |(x, y): &(f64, f64)| x.is_finite() && y.is_finite();
+                series.x.iter().copied().zip(series.y.iter().copied()).filter(finite)
+            };
             match mark {
                 Mark::Line | Mark::Thin => {
                     chart.draw_series(LineSeries::new(points(), line_style(mark, colour)))?;
@@ -140,9 +154,12 @@ fn draw<'a>(panel: &Panel, area: &Area<'a>) -> Drawn<'a> {
                 Mark::Points => {
                     let bars = points().zip(series.errors);
                     chart.draw_series(bars.map(|((x, y), e)| {
-                        PathElement::new([(x, y - e), (x, y + e)], colour.mix(0.45).stroke_width(1))
+                        PathElement::new(
+                            [(x, y - e), (x, y + e)],
+                            colour.mix(0.45).stroke_width(FINE),
+                        )
                     }))?;
-                    let radius = if series.x.len() > 120 { 1.5 } else { 3.0 };
+                    let radius = if series.x.len() > 120 { 3 * FINE / 2 } else { 5 * FINE / 2 };
                     chart.draw_series(points().map(|p| Circle::new(p, radius, colour.filled())))?;
                 }
             }
@@ -152,28 +169,30 @@ fn draw<'a>(panel: &Panel, area: &Area<'a>) -> Drawn<'a> {
 }
 
 fn line_style(mark: Mark, colour: RGBColor) -> ShapeStyle {
-    colour.stroke_width(if mark == Mark::Line { 2 } else { 1 })
+    colour.stroke_width(if mark == Mark::Line { 2 * FINE } else { 5 * FINE / 4 })
 }
 
 /// The title on the left and the legend on the right, above the axes.
 fn heading<'a>(panel: &Panel, area: &Area<'a>, left: i32, middle: i32) -> Drawn<'a> {
+    let fine = |x: i32| x * FINE as i32;
     let anchor = |h| Pos::new(h, VPos::Center);
-    let title = (FONT, TITLE_SIZE).into_font().color(&INK).pos(anchor(HPos::Left));
-    area.draw(&Text::new(panel.title.as_str(), (left, middle), title))?;
-    let label = (FONT, LABEL_SIZE).into_font().color(&INK).pos(anchor(HPos::Right));
-    let mut right = area.dim_in_pixel().0 as i32 - 22;
+    let title = (FONT, FINE * TITLE_SIZE).into_font().color(&INK).pos(anchor(HPos::Left));
+    area.draw(&Text::new(panel.title.as_str(), (fine(left), fine(middle)), title))?;
+    let label = (FONT, FINE * LABEL_SIZE).into_font().color(&INK).pos(anchor(HPos::Right));
+    let mut right = area.dim_in_pixel().0 as i32 / FINE as i32 - RIGHT as i32;
     for series in panel.series.iter().rev().filter(|s| !s.label.is_empty()) {
-        area.draw(&Text::new(series.label, (right, middle), label.clone()))?;
-        // The backend knows no font: 0.6 of its size is a generous mean width.
-        right -= (series.label.chars().count() as f64 * 0.6 * f64::from(LABEL_SIZE)) as i32 + 8;
+        area.draw(&Text::new(series.label, (fine(right), fine(middle)), label.clone()))?;
+        // The backend knows no font: half of its size is a generous mean width.
+        right -= (series.label.chars().count() as f64 * 0.5 * f64::from(LABEL_SIZE)) as i32 + 8;
         let colour = series.colour.rgb();
         if series.mark == Mark::Points {
-            area.draw(&Circle::new((right - 6, middle), 3, colour.filled()))?;
-            right -= 34;
+            let point = (fine(right - 4), fine(middle));
+            area.draw(&Circle::new(point, 3 * FINE, colour.filled()))?;
+            right -= 26;
         } else {
-            let key = [(right - 26, middle), (right, middle)];
+            let key = [(fine(right - 26), fine(middle)), (fine(right), fine(middle))];
             area.draw(&PathElement::new(key, line_style(series.mark, colour)))?;
-            right -= 46;
+            right -= 44;
         }
     }
     Ok(())

@@ -85,11 +85,7 @@ const OPTIONS: &[Opt] = &[
             "or a FILE with omega and D, interpolated linearly",
         ],
     },
-    Opt {
-        name: "--norm",
-        value: "N",
-        help: &["maxent: the default model integrates to N (1)"],
-    },
+    Opt { name: "--norm", value: "N", help: &["maxent: the default model integrates to N (1)"] },
     Opt {
         name: "--alpha",
         value: "RULE",
@@ -105,13 +101,14 @@ const OPTIONS: &[Opt] = &[
         value: "L",
         help: &[
             "ista, fista: weight of the l1 norm in 1/2 chi^2 + L sum(a)",
-            "(1e-3 of the largest for which a = 0 is not the answer)",
+            "(0.1 times the largest column norm of the whitened kernel, which",
+            "moves the sum by less than its error)",
         ],
     },
     Opt {
         name: "--iterations",
         value: "N",
-        help: &["ista, fista: limit of the iterations (100000)"],
+        help: &["ista, fista: limit of the iterations (10000)"],
     },
     Opt {
         name: "--output",
@@ -192,7 +189,9 @@ impl Args {
                 )));
             };
             if let Some(first) = values.insert(option.name, value) {
-                return Err(Fault::new(format!("{name}: given twice, the first time as '{first}'")));
+                return Err(Fault::new(format!(
+                    "{name}: given twice, the first time as '{first}'"
+                )));
             }
         }
         match <[String; 1]>::try_from(files) {
@@ -200,9 +199,11 @@ impl Args {
             Err(files) if files.is_empty() => {
                 Err(Fault::new("no data file given: expected [OPTIONS] DATA, try --help"))
             }
-            Err(files) => {
-                Err(Fault::option("DATA", &files[1], format!("one data file, not '{}' too", files[0])))
-            }
+            Err(files) => Err(Fault::option(
+                "DATA",
+                &files[1],
+                format!("one data file, not '{}' too", files[0]),
+            )),
         }
     }
 
@@ -266,16 +267,19 @@ pub(crate) fn usage() -> String {
         for (head, lines) in entries {
             for (i, line) in lines.iter().enumerate() {
                 let head = if i == 0 { head.as_str() } else { "" };
-                let _ = writeln!(text, "  {head:<24} {line}");
+                let _ = writeln!(text, "  {head:<26} {line}");
             }
         }
     };
     list("", &mut OPTIONS.iter().map(|o| (format!("{} {}", o.name, o.value), o.help)));
-    list("  --help                   this text\n\nKernels:\n", &mut KERNELS.iter().map(|k| (k.name.into(), k.help)));
+    list(
+        "  --help                     this text\n\nKernels:\n",
+        &mut KERNELS.iter().map(|k| (k.name.into(), k.help)),
+    );
     list("\nMethods:\n", &mut METHODS.iter().map(|m| (m.name.into(), m.help)));
     list("\nRules for alpha:\n", &mut RULES.iter().map(|r| (r.name.into(), r.help)));
     text.push_str(
-        "  VALUE                    this value\n\n\
+        "  VALUE                      this value\n\n\
          Bad input: one line on standard error, exit status 2, nothing written. No convergence: a\n\
          warning, the status in the report, exit status 0.\n\n\
          Example:\n  continuation --kernel fermion-tau --beta 10 --scale -1 --omega -6:6:301 \\\n    \

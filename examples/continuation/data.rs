@@ -158,8 +158,14 @@ impl Noise {
             Some("--error") => {
                 let error = args.number("--error", POSITIVE)?.unwrap_or(1.0);
                 let sigma = vec![error * scale.abs(); columns.len()];
-                let refuse = |e| Fault::option("--error", &error.to_string(), format!("a usable error bar: {e}"));
-                Ok(Noise { whitening: Whitening::from_errors(&sigma).map_err(refuse)?, sigma, doubts: Vec::new() })
+                let refuse = |e| {
+                    Fault::option("--error", &error.to_string(), format!("a usable error bar: {e}"))
+                };
+                Ok(Noise {
+                    whitening: Whitening::from_errors(&sigma).map_err(refuse)?,
+                    sigma,
+                    doubts: Vec::new(),
+                })
             }
             Some("--covariance") => Self::from_covariance(args, columns, scale),
             Some(_) => Self::from_bins(args, columns, scale, values),
@@ -190,7 +196,8 @@ impl Noise {
 
     /// From the covariance of the data.
     fn from_covariance(args: &Args, columns: &Columns, scale: f64) -> Result<Self, Fault> {
-        let cut = args.number("--covariance-cut", FRACTION)?.unwrap_or(Whitening::<f64>::default_cut());
+        let cut =
+            args.number("--covariance-cut", FRACTION)?.unwrap_or(Whitening::<f64>::default_cut());
         let table = Table::read(args.path("--covariance").unwrap_or_default())?;
         let kept = selected(&table, columns)?;
         if table.rows() != table.columns() {
@@ -211,7 +218,11 @@ impl Noise {
                 table.fault(
                     column,
                     row,
-                    format!("{mirror}, as in row {} and column {}: a symmetric matrix", row + 1, column + 1),
+                    format!(
+                        "{mirror}, as in row {} and column {}: a symmetric matrix",
+                        row + 1,
+                        column + 1
+                    ),
                 )
             }
             e => table.locate(&e, |_, index| Some((*kept.get(index % n)?, *kept.get(index / n)?))),
@@ -221,8 +232,14 @@ impl Noise {
     }
 
     /// From Monte Carlo bins.
-    fn from_bins(args: &Args, columns: &Columns, scale: f64, values: &[f64]) -> Result<Self, Fault> {
-        let cut = args.number("--covariance-cut", FRACTION)?.unwrap_or(Whitening::<f64>::default_cut());
+    fn from_bins(
+        args: &Args,
+        columns: &Columns,
+        scale: f64,
+        values: &[f64],
+    ) -> Result<Self, Fault> {
+        let cut =
+            args.number("--covariance-cut", FRACTION)?.unwrap_or(Whitening::<f64>::default_cut());
         let table = Table::read(args.path("--bins").unwrap_or_default())?;
         let kept = selected(&table, columns)?;
         let n = kept.len();
@@ -230,7 +247,11 @@ impl Noise {
             return Err(table.wrong(0, 0, "1 bin", "two or more, one a line"));
         }
         let matrix = DMatrix::from_fn(table.rows(), n, |b, i| scale * table.value(b, kept[i]));
-        let locate = |e| table.locate(&e, |_, index| Some((index % table.rows(), *kept.get(index / table.rows())?)));
+        let locate = |e| {
+            table.locate(&e, |_, index| {
+                Some((index % table.rows(), *kept.get(index / table.rows())?))
+            })
+        };
         let bins = Bins::new(matrix).map_err(locate)?;
         let whitening =
             Whitening::from_bins(&bins, CovarianceEstimator::default(), cut).map_err(locate)?;

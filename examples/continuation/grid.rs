@@ -15,10 +15,7 @@ struct Shape {
 const SHAPES: &[Shape] = &[
     Shape { name: "uniform", make: FrequencyGrid::uniform },
     Shape { name: "tangent", make: |a, b, n| FrequencyGrid::tangent(a, b, n, 0.8) },
-    Shape {
-        name: "lorentzian",
-        make: |a, b, n| FrequencyGrid::lorentzian(a, b, n, 0.1 * (b - a)),
-    },
+    Shape { name: "lorentzian", make: |a, b, n| FrequencyGrid::lorentzian(a, b, n, 0.1 * (b - a)) },
     Shape { name: "hyperbolic", make: |a, b, n| FrequencyGrid::hyperbolic(a, b, n, 0.3) },
 ];
 
@@ -54,7 +51,11 @@ impl Omega {
     pub(crate) fn locate(&self, error: &Error) -> Fault {
         match &self.table {
             Some(table) => table.locate(error, cell),
-            None => Fault::option("--omega", &self.option, format!("a grid within the kernel's domain: {error}")),
+            None => Fault::option(
+                "--omega",
+                &self.option,
+                format!("a grid within the kernel's domain: {error}"),
+            ),
         }
     }
 }
@@ -73,10 +74,11 @@ fn range(option: &str) -> std::result::Result<FrequencyGrid, Fault> {
     let names = SHAPES.iter().map(|s| s.name).collect::<Vec<_>>().join(", ");
     let refuse = |expected: &str| Fault::option("--omega", option, expected);
     let parts: Vec<&str> = option.split(':').collect();
-    let (&[min, max, n], shape) = (match parts.len() {
-        3 | 4 => (parts.first_chunk::<3>().expect("three parts"), parts.get(3)),
+    let (min, max, n, name) = match parts[..] {
+        [min, max, n] => (min, max, n, "uniform"),
+        [min, max, n, name] => (min, max, n, name),
         _ => return Err(refuse("MIN:MAX:N or MIN:MAX:N:SHAPE")),
-    });
+    };
     let end = |text| number(text, FINITE).ok_or_else(|| refuse("finite numbers MIN and MAX"));
     let (min, max) = (end(min)?, end(max)?);
     let n: usize = n.parse().ok().filter(|&n| n >= 2).ok_or_else(|| refuse("N of 2 or more"))?;
@@ -86,11 +88,8 @@ fn range(option: &str) -> std::result::Result<FrequencyGrid, Fault> {
     if min >= max {
         return Err(refuse("MIN below MAX"));
     }
-    let name = shape.unwrap_or(&"uniform");
-    let shape = SHAPES
-        .iter()
-        .find(|s| s.name == *name)
-        .ok_or_else(|| refuse(&format!("MIN:MAX:N:SHAPE with one of {names}")))?;
+    let shape = SHAPES.iter().find(|s| s.name == name);
+    let shape = shape.ok_or_else(|| refuse(&format!("MIN:MAX:N:SHAPE with one of {names}")))?;
     let grid = if min == 0.0 {
         // Upper half of the symmetric grid, so that points are dense at 0.
         (shape.make)(-max, max, 2 * n - 1)

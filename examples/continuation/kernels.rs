@@ -66,7 +66,10 @@ pub(crate) const KERNELS: &[KernelKind] = &[
     },
     KernelKind {
         name: "boson-tau-symmetric",
-        help: &["w/2 (exp(-tau w) + exp(-(beta - tau) w))/(1 - exp(-beta w)), w >= 0, on (2/pi) chi''(w)/w"],
+        help: &[
+            "w/2 (exp(-tau w) + exp(-(beta - tau) w))/(1 - exp(-beta w)), w >= 0,",
+            "on (2/pi) chi''(w)/w",
+        ],
         axis: Axis::Time,
         complex: false,
         make: |beta| Ok(Box::new(BosonTimeSymmetric::new(beta)?)),

@@ -19,7 +19,7 @@ mod table;
 use args::{Args, Command};
 use data::Data;
 use fault::Fault;
-use fredholm::{Error, LadderStep, Problem, Solution};
+use fredholm::{Error, Problem, Solution};
 use grid::Omega;
 use indicatif::{ProgressBar, ProgressStyle};
 use kernels::Chosen;
@@ -82,18 +82,18 @@ fn run(args: &Args) -> Result<(), Fault> {
         warnings: &doubts,
     })?;
     let noise = data.measurement.noise_report();
-    write(&mut std::io::stderr(), &format!("{report}{summary}"))
+    write(&mut std::io::stderr(), &format!("{noise}{report}{summary}"))
 }
 
 /// Runs a solver under a progress bar, which shows only on a terminal.
 fn with_progress(
     solve: impl FnOnce(methods::Progress) -> Result<Solution, Fault>,
 ) -> Result<Solution, Fault> {
-    let style = ProgressStyle::with_template("{spinner} {pos} values of alpha {msg}");
-    let bar = ProgressBar::no_length().with_style(style.map_err(Fault::new)?);
-    let result = solve(&mut |step: &LadderStep| {
-        bar.set_message(format!("alpha {:.2e}, chi2 {:.4e}", step.alpha, step.chi2));
-        bar.inc(1);
+    let style = ProgressStyle::with_template("{spinner} {elapsed} {msg}").map_err(Fault::new)?;
+    let bar = ProgressBar::no_length().with_style(style);
+    let result = solve(&mut |state| {
+        bar.set_message(state.to_string());
+        bar.tick();
     });
     bar.finish_and_clear();
     result

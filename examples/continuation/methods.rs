@@ -3,9 +3,10 @@
 use crate::args::{Args, NONNEGATIVE, POSITIVE, number};
 use crate::fault::Fault;
 use fredholm::{
-    Chi2Kink, DefaultModel, FixedAlpha, Fista, Gcv, Ista, LadderStep, MaxEnt, OneSidedSoftThreshold,
-    Problem, Result, Solution, Solver,
+    Chi2Kink, DataView, DefaultModel, FixedAlpha, Gcv, MaxEnt, OneSidedSoftThreshold, Problem,
+    ProximalGradient, Result, Solution,
 };
+use std::fmt::Arguments;
 use std::ops::ControlFlow;
 
 /// A method the program knows.
@@ -17,8 +18,8 @@ pub(crate) struct Method {
     solve: fn(&Setup, Progress) -> Result<Solution>,
 }
 
-/// Is told of each step of maximum entropy's ladder.
-pub(crate) type Progress<'a> = &'a mut dyn FnMut(&LadderStep);
+/// Is told in words how far a solver is.
+pub(crate) type Progress<'a> = &'a mut dyn FnMut(Arguments);
 
 /// Every method, the default first. To add one, add it here.
 pub(crate) const METHODS: &[Method] = &[
@@ -30,15 +31,15 @@ pub(crate) const METHODS: &[Method] = &[
     },
     Method {
         name: "ista",
-        help: &["sparse and non-negative, by proximal gradient steps"],
+        help: &["non-negative and sparse: 1/2 chi^2 + lambda sum(a) by proximal steps"],
         options: &["--lambda", "--iterations"],
-        solve: |setup, _| Ista::new().solve(setup.problem),
+        solve: |setup, progress| sparse(ProximalGradient::ista(setup.lambda), setup, progress),
     },
     Method {
         name: "fista",
         help: &["the same, accelerated"],
         options: &["--lambda", "--iterations"],
-        solve: |setup, _| Fista::new().solve(setup.problem),
+        solve: |setup, progress| sparse(ProximalGradient::fista(setup.lambda), setup, progress),
     },
 ];
 
@@ -53,7 +54,7 @@ pub(crate) struct Rule {
 pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "gcv",
-        help: &["the largest within a slack of the minimum of generalised cross-validation"],
+        help: &["generalised cross-validation, the largest alpha within its slack"],
         choose: |maxent| maxent.alpha(Gcv::default()),
     },
     Rule {
@@ -87,16 +88,18 @@ impl<'a> Setup<'a> {
         problem: &'a Problem,
         default_model: DefaultModel,
     ) -> std::result::Result<Self, Fault> {
-        // Above this weight of the l1 norm a = 0 is the answer.
-        let most = problem.whitened_kernel().tr_mul(&nalgebra_vector(problem.whitened_data())).max();
+        // A column's norm is one over the error of its weight if it were the only one: a tenth of the
+        // largest moves the sum of the weights by less than its error.
+        let columns = problem.whitened_kernel().column_iter();
+        let gentle = 0.1 * columns.map(|column| column.norm()).fold(0.0, f64::max);
         Ok(Setup {
             problem,
             default_model,
             norm: args.number("--norm", POSITIVE)?.unwrap_or(1.0),
             alpha: alpha(args.text("--alpha"))?,
             kinetic: args.number("--kinetic", NONNEGATIVE)?.unwrap_or(0.0),
-            lambda: args.number("--lambda", NONNEGATIVE)?.unwrap_or(1e-3 * most.max(0.0)),
-            iterations: args.count("--iterations")?.unwrap_or(100_000),
+            lambda: args.number("--lambda", NONNEGATIVE)?.unwrap_or(gentle),
+            iterations: args.count("--iterations")?.unwrap_or(10_000),
         })
     }
 }
@@ -128,7 +131,10 @@ impl Method {
             .copied()
             .collect();
         foreign.dedup();
-        foreign.iter().map(|name| format!("{name} has no effect with --method {}", self.name)).collect()
+        foreign
+            .iter()
+            .map(|name| format!("{name} has no effect with --method {}", self.name))
+            .collect()
     }
 
     /// The default model on the grid, if the method has one.
@@ -138,9 +144,14 @@ impl Method {
         uses.then(density).flatten()
     }
 
-    pub(crate) fn solve(&self, setup: &Setup, progress: Progress) -> std::result::Result<Solution, Fault> {
+    pub(crate) fn solve(
+        &self,
+        setup: &Setup,
+        progress: Progress,
+    ) -> std::result::Result<Solution, Fault> {
         // Everything a file says was checked before: what is refused now is the problem as a whole.
-        (self.solve)(setup, progress).map_err(|e| Fault::new(format!("--method {}: {e}", self.name)))
+        (self.solve)(setup, progress)
+            .map_err(|e| Fault::new(format!("--method {}: {e}", self.name)))
     }
 }
 
@@ -151,10 +162,28 @@ fn maxent(setup: &Setup, progress: Progress) -> Result<Solution> {
         .norm(setup.norm);
     let maxent = match setup.alpha {
         Alpha::Rule(rule) => (rule.choose)(maxent),
-        Alpha::Value(alpha) => maxent.alpha(FixedAlpha::new(alpha)),
+        Alpha::Value(alpha) => maxent.alpha(FixedAlpha(alpha)),
     };
+    let mut count = 0;
     maxent.solve_observed(setup.problem, &mut |step| {
-        progress(step);
+        count += 1;
+        progress(format_args!(
+            "{count} values of alpha, {:.2e}: chi2 {:.6e}",
+            step.alpha, step.chi2
+        ));
+        ControlFlow::Continue(())
+    })
+}
+
+fn sparse(solver: ProximalGradient, setup: &Setup, progress: Progress) -> Result<Solution> {
+    let solver = solver
+        .prox(OneSidedSoftThreshold)
+        .view(DataView::Whitened)
+        .max_iterations(setup.iterations);
+    solver.solve_observed(setup.problem, |info| {
+        if info.iteration.is_multiple_of(100) {
+            progress(format_args!("{} steps, subgradient {:.2e}", info.iteration, info.residual));
+        }
         ControlFlow::Continue(())
     })
 }

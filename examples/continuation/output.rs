@@ -37,13 +37,16 @@ impl Destinations {
             if path.is_dir() || path.file_name().is_none() {
                 return refuse("a file, not a directory");
             }
-            let Ok(resolved) = resolve(&path) else { return refuse("a file in an existing directory") };
+            let Ok(resolved) = resolve(&path) else {
+                return refuse("a file in an existing directory");
+            };
             if taken.contains(&resolved) {
                 return refuse("a file that is not read or written otherwise");
             }
             taken.push(resolved);
         }
-        let [spectrum, report, plot] = ["--output", "--report", "--plot"].map(|name| args.path(name));
+        let [spectrum, report, plot] =
+            ["--output", "--report", "--plot"].map(|name| args.path(name));
         Ok(Destinations { spectrum, report, plot })
     }
 
@@ -190,7 +193,8 @@ impl Results<'_> {
         let residuals: Vec<f64> =
             data.iter().zip(fit).zip(&self.data.sigma).map(|((g, f), s)| (g - f) / s).collect();
         let omega = spectrum.grid().points();
-        let line = |label, y, mark, colour| Series { label, x: omega, y, errors: &[], mark, colour };
+        let line =
+            |label, y, mark, colour| Series { label, x: omega, y, errors: &[], mark, colour };
         let mut spectra = Vec::new();
         if let Some(default_model) = self.default_model {
             spectra.push(line("default model", default_model, Mark::Thin, Colour::Grey));
@@ -207,7 +211,14 @@ impl Results<'_> {
         let (mut curves, mut rests) = (Vec::new(), Vec::new());
         for (part, (name, colour)) in names.iter().zip(colours).enumerate() {
             let of = part * n..(part + 1) * n;
-            let points = |label, y, errors| Series { label, x, y, errors, mark: Mark::Points, colour: colour[0] };
+            let points = |label, y, errors| Series {
+                label,
+                x,
+                y,
+                errors,
+                mark: Mark::Points,
+                colour: colour[0],
+            };
             curves.push(points(name[0], &data[of.clone()], &self.data.sigma[of.clone()]));
             curves.push(Series {
                 label: name[1],
@@ -224,12 +235,16 @@ impl Results<'_> {
             Axis::Time | Axis::ZeroTemperature => "τ",
             Axis::Frequency { .. } => "Matsubara frequency",
         };
-        let alpha = report.maxent.as_ref().map_or_else(String::new, |m| format!(", α = {:.3e}", m.alpha));
-        let fit_title = format!(
-            "Data and fit, χ²/N = {:.3}",
-            report.chi2 / report.n_data as f64
-        );
-        let density = spectrum.density().label().replace("omega", "ω").replace("chi''", "χ″").replace("pi", "π");
+        let alpha = report.maxent.as_ref();
+        let alpha =
+            alpha.map_or_else(String::new, |m| format!(", α = {} ({})", short(m.alpha), m.rule));
+        let fit_title = format!("Data and fit, χ²/N = {:.3}", report.chi2 / report.n_data as f64);
+        let density = spectrum
+            .density()
+            .label()
+            .replace("omega", "ω")
+            .replace("chi''", "χ″")
+            .replace("pi", "π");
         svg(
             900,
             &[
@@ -241,7 +256,14 @@ impl Results<'_> {
                     from_zero: true,
                     series: spectra,
                 },
-                Panel { title: fit_title, x_label: axis, y_label: "G", height: 260, from_zero: false, series: curves },
+                Panel {
+                    title: fit_title,
+                    x_label: axis,
+                    y_label: "G",
+                    height: 260,
+                    from_zero: false,
+                    series: curves,
+                },
                 Panel {
                     title: "Residuals".into(),
                     x_label: axis,
@@ -252,5 +274,14 @@ impl Results<'_> {
                 },
             ],
         )
+    }
+}
+
+/// Three digits.
+fn short(value: f64) -> String {
+    if (1e-2..1e4).contains(&value) {
+        format!("{value:.*}", (2.0 - value.log10().floor()).max(0.0) as usize)
+    } else {
+        format!("{value:.2e}")
     }
 }

@@ -136,8 +136,8 @@ impl Table {
             }
             _ => None,
         };
-        let place =
-            element.and_then(|(argument, &index, expected)| Some((cell(argument, index)?, expected)));
+        let place = element
+            .and_then(|(argument, &index, expected)| Some((cell(argument, index)?, expected)));
         match place {
             Some(((row, column), expected)) => self.fault(row, column, expected),
             None => Fault::file(&self.path, error),

@@ -15,7 +15,8 @@ fn refusal(name: &str, files: &[(&str, &str)], arguments: &str) -> String {
         bench.file(file, text);
     }
     let before = bench.files();
-    let run = bench.run(&format!("{arguments} --output out.txt --report report.json --plot plot.svg"));
+    let run =
+        bench.run(&format!("{arguments} --output out.txt --report report.json --plot plot.svg"));
     assert_eq!(run.code, Some(2), "{name}: {}", run.stderr);
     assert_eq!(run.stdout, "", "{name}");
     assert_eq!(run.stderr.lines().count(), 1, "{name}: {}", run.stderr);
@@ -51,7 +52,12 @@ fn cells_of_the_data() {
         ("zero-error", "0 0.5 1e-3\n1 0.5 0\n", at(2, 3), "'0': expected a positive number"),
         ("negative-error", "0 0.5 1e-3\n1 0.5 -1e-3\n", at(2, 3), "'-0.001': expected a positive"),
         ("one-column", "0\n1\n", at(1, 2), "'1 columns': expected x g [error] for fermion-tau"),
-        ("four-columns", "0 1 2 3\n", at(1, 4), "'4 columns': expected x g [error] for fermion-tau"),
+        (
+            "four-columns",
+            "0 1 2 3\n",
+            at(1, 4),
+            "'4 columns': expected x g [error] for fermion-tau",
+        ),
         ("empty-cell", "0, 0.5, 1e-3\n1, , 1e-3\n", at(2, 2), "'': expected a number"),
         ("time", "0 0.5 1e-3\n2.5 0.5 1e-3\n", at(2, 1), "'2.5': expected an imaginary time"),
         ("not-utf8", "0 0.5\u{1b} 1e-3\n", at(1, 2), "expected a number"),
@@ -80,7 +86,12 @@ fn cells_of_complex_data() {
 fn files_as_a_whole() {
     refused("empty", "", TAU, &["data.txt: no data"]);
     refused("only-comments", "# nothing\n\n", TAU, &["data.txt: no data"]);
-    refused("no-noise", BARE, TAU, &["data.txt: no error column", "--error", "--covariance", "--bins"]);
+    refused(
+        "no-noise",
+        BARE,
+        TAU,
+        &["data.txt: no error column", "--error", "--covariance", "--bins"],
+    );
     let line = refusal("missing", &[], &format!("{TAU} nowhere.txt"));
     assert!(line.contains("nowhere.txt: "), "{line}");
     let line = refusal("directory", &[], &format!("{TAU} ."));
@@ -114,9 +125,10 @@ fn grids() {
         let options = format!("{fermion} --omega omega.txt");
         refused_with(&format!("omega-{name}"), &files(omega), &options, &[complaint]);
     }
-    for (i, grid) in ["1:1:5", "2:1:5", "-1:1:1", "-1:1:x", "-1:1", "-1:nan:5", "-1:1:5:square", "-1:1:5:"]
-        .into_iter()
-        .enumerate()
+    for (i, grid) in
+        ["1:1:5", "2:1:5", "-1:1:1", "-1:1:x", "-1:1", "-1:nan:5", "-1:1:5:square", "-1:1:5:"]
+            .into_iter()
+            .enumerate()
     {
         let options = format!("{fermion} --omega {grid}");
         refused(&format!("omega-range-{i}"), GOOD, &options, &["--omega", &format!("'{grid}'")]);
@@ -137,8 +149,16 @@ fn covariances() {
         ("few-rows", "1 0 0\n0 1 0\n", "c.txt, line 2, column 1: '2 rows': expected 3"),
         ("many-rows", "1 0 0\n0 1 0\n0 0 1\n0 0 0\n", "c.txt, line 4, column 1: '4 rows'"),
         ("ragged", "1 0 0\n0 1\n", "c.txt, line 2, column 3"),
-        ("asymmetric", "1 0 0\n# here\n0.5 1 0\n0 0 1\n", "c.txt, line 3, column 1: '0.5': expected 0"),
-        ("variance", "1 0 0\n0 -1 0\n0 0 1\n", "c.txt, line 2, column 2: '-1': expected a variance"),
+        (
+            "asymmetric",
+            "1 0 0\n# here\n0.5 1 0\n0 0 1\n",
+            "c.txt, line 3, column 1: '0.5': expected 0",
+        ),
+        (
+            "variance",
+            "1 0 0\n0 -1 0\n0 0 1\n",
+            "c.txt, line 2, column 2: '-1': expected a variance",
+        ),
         ("indefinite", "1 2 0\n2 1 0\n0 0 1\n", "c.txt: `covariance` has eigenvalue -1"),
         ("zero", "0 0 0\n0 0 0\n0 0 0\n", "c.txt: `covariance`"),
         ("nan", "1 0 0\n0 nan 0\n0 0 1\n", "c.txt, line 2, column 2: 'nan'"),
@@ -154,7 +174,12 @@ fn covariances() {
     // A matrix for all rows is cut to the rows used, and places are those of the file.
     let files = [("data.txt", BARE), ("c.txt", "1 0 0\n0 1 0\n0 0.5 1\n")];
     let options = format!("{TAU} --covariance c.txt --rows 2:3");
-    refused_with("covariance-rows", &files, &options, &["c.txt, line 3, column 2: '0.5': expected 0"]);
+    refused_with(
+        "covariance-rows",
+        &files,
+        &options,
+        &["c.txt, line 3, column 2: '0.5': expected 0"],
+    );
 }
 
 #[test]
@@ -189,7 +214,9 @@ fn default_models() {
         let options = format!("{TAU} --default d.txt");
         refused_with(&format!("default-{name}"), &files, &options, &[complaint]);
     }
-    for (i, model) in ["gaussian:0", "gaussian:0:0", "gaussian:0:-1", "gaussian:a:1", "gaussian"].into_iter().enumerate()
+    for (i, model) in ["gaussian:0", "gaussian:0:0", "gaussian:0:-1", "gaussian:a:1", "gaussian"]
+        .into_iter()
+        .enumerate()
     {
         let options = format!("{TAU} --default {model}");
         refused(&format!("gaussian-{i}"), GOOD, &options, &["--default", &format!("'{model}'")]);
@@ -223,12 +250,22 @@ fn options() {
         refused(&format!("option-{name}"), GOOD, &format!("{TAU} {option}"), &[complaint]);
     }
     refused("no-kernel", GOOD, "--omega -1:1:5", &["--kernel is missing", "fermion-tau"]);
-    refused("kernel", GOOD, "--kernel fermion", &["--kernel 'fermion': expected one of", "laplace"]);
+    refused(
+        "kernel",
+        GOOD,
+        "--kernel fermion",
+        &["--kernel 'fermion': expected one of", "laplace"],
+    );
     for kernel in ["fermion-tau", "boson-tau", "boson-tau-symmetric"] {
         let options = format!("--kernel {kernel} --omega 0:1:5");
         refused(&format!("no-beta-{kernel}"), GOOD, &options, &["--beta is missing", kernel]);
     }
-    refused("beta", GOOD, "--kernel fermion-tau --beta 0", &["--beta '0': expected a positive number"]);
+    refused(
+        "beta",
+        GOOD,
+        "--kernel fermion-tau --beta 0",
+        &["--beta '0': expected a positive number"],
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::bench::{Bench, columns, gaussians, l1_error, linspace, numbers, synthetic, table};
 use fredholm::rand::SeedableRng;
 use fredholm::rand::rngs::ChaCha8Rng;
-use fredholm::{BosonTime, BosonMatsubaraSymmetric, FermionMatsubara, FermionTime, Real};
+use fredholm::{BosonMatsubaraSymmetric, BosonTime, FermionMatsubara, FermionTime, Real};
 use std::f64::consts::PI;
 
 const BETA: f64 = 10.0;
@@ -13,7 +13,7 @@ const TAU: &str = "--kernel fermion-tau --beta 10 --omega -6:6:121";
 
 /// τ and G(τ) of [`PEAKS`].
 fn fermion() -> (Vec<f64>, Vec<f64>) {
-    let tau = linspace(0.0, BETA, 31);
+    let tau = linspace(0.0, BETA, 61);
     let kernel = FermionTime::new(BETA).expect("a kernel");
     let g = synthetic(&kernel, &tau, (-6.0, 6.0), |w| gaussians(w, PEAKS), SIGMA, 1);
     (tau, g)
@@ -68,7 +68,8 @@ fn complex_data() {
     assert_eq!(report["warnings"].as_array().map(Vec::len), Some(0), "{report}");
     // Real parts, then imaginary parts.
     assert_eq!(numbers(&report, "data"), g);
-    let furthest = numbers(&report, "fit").iter().zip(&g).map(|(f, g)| (f - g).abs()).fold(0.0, f64::max);
+    let furthest =
+        numbers(&report, "fit").iter().zip(&g).map(|(f, g)| (f - g).abs()).fold(0.0, f64::max);
     assert!(furthest < 5.0 * SIGMA, "{furthest}");
     // The other ways to say the same.
     for same in [format!("{options} one.txt"), format!("{options} --error {SIGMA:e} none.txt")] {
@@ -90,10 +91,11 @@ fn complex_data() {
 #[test]
 fn boson_has_a_third_column() {
     let bench = Bench::new("boson");
-    let tau = linspace(0.0, BETA, 31);
+    let tau = linspace(0.0, BETA, 61);
     // A(ω)/ω, even as for a Hermitian operator.
     let density = |w: f64| gaussians(w, &[(0.5, -1.0, 0.5), (0.5, 1.0, 0.5)]);
-    let g = synthetic(&BosonTime::new(BETA).expect("a kernel"), &tau, (-6.0, 6.0), density, SIGMA, 3);
+    let g =
+        synthetic(&BosonTime::new(BETA).expect("a kernel"), &tau, (-6.0, 6.0), density, SIGMA, 3);
     bench.file("data.txt", &table(&[&tau, &g, &vec![SIGMA; g.len()]]));
     let (spectrum, report) = bench.solve("--kernel boson-tau --beta 10 --omega -6:6:121 data.txt");
     assert!(bench.read("spectrum.txt").starts_with("# omega  A(omega)/omega  A(omega)\n"));
@@ -248,7 +250,10 @@ fn diagonal_covariance_is_error_bars() {
         ("errors.txt", ["--covariance c.txt bare.txt", "--covariance c.txt errors.txt"]),
         (
             "--rows 3:22 errors.txt",
-            ["--rows 3:22 --covariance c.txt bare.txt", "--rows 3:22 --covariance c-some.txt bare.txt"],
+            [
+                "--rows 3:22 --covariance c.txt bare.txt",
+                "--rows 3:22 --covariance c-some.txt bare.txt",
+            ],
         ),
         ("--scale 2 errors.txt", ["--scale 2 --covariance c.txt bare.txt"; 2]),
     ] {
@@ -307,7 +312,7 @@ fn bins() {
 #[test]
 fn frequency_grids() {
     let bench = fermion_bench("grids");
-    let options = "--kernel fermion-tau --beta 10 --alpha 1";
+    let options = "--kernel fermion-tau --beta 10 --alpha 100";
     for shape in ["uniform", "tangent", "lorentzian", "hyperbolic"] {
         let (spectrum, _) = bench.solve(&format!("{options} --omega -6:6:101:{shape} data.txt"));
         let omega = &spectrum[0];
