@@ -4,7 +4,7 @@
 //! trapezoid rule's cell widths (half cells at both ends) unless others are given.
 
 use crate::error::{Error, Result, check_increasing, check_len, check_not_empty, check_scalar};
-use crate::real::Real;
+use crate::real::{Real, all_close};
 
 /// A strictly increasing grid of real frequencies with positive quadrature weights.
 ///
@@ -191,12 +191,22 @@ impl<T: Real> approx::AbsDiffEq for FrequencyGrid<T> {
         T::EPSILON
     }
 
-    /// Equal lengths, points and weights to within `epsilon`.
+    /// Points and weights to within `epsilon`.
     fn abs_diff_eq(&self, other: &Self, epsilon: T) -> bool {
-        let close = |a: &[T], b: &[T]| a.iter().zip(b).all(|(&x, &y)| (x - y).abs() <= epsilon);
-        self.len() == other.len()
-            && close(&self.points, &other.points)
-            && close(&self.weights, &other.weights)
+        all_close(&self.points, &other.points, epsilon, T::zero())
+            && all_close(&self.weights, &other.weights, epsilon, T::zero())
+    }
+}
+
+impl<T: Real> approx::RelativeEq for FrequencyGrid<T> {
+    fn default_max_relative() -> T {
+        T::EPSILON
+    }
+
+    /// Points and weights to within `epsilon`, or `max_relative` of the larger number.
+    fn relative_eq(&self, other: &Self, epsilon: T, max_relative: T) -> bool {
+        all_close(&self.points, &other.points, epsilon, max_relative)
+            && all_close(&self.weights, &other.weights, epsilon, max_relative)
     }
 }
 

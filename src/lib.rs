@@ -1,4 +1,64 @@
-//! Fredholm integral equations of the first kind.
+//! Fredholm integral equations of the first kind, and above all the analytic continuation of
+//! imaginary-time and Matsubara Green's functions to real-frequency spectra.
+//!
+//! The problem is G(x) = ∫ K(x, ω) A(ω) dω with a known kernel K, noisy data G(x_i) and an unknown density
+//! A ≥ 0; discretised, g = K a + noise with spectral weights a_j = A(ω_j) Δω_j. Its inverse is ill-posed:
+//! every method here is a way of saying what else is believed about A, and every answer comes with a report
+//! that says how far it can be trusted.
+//!
+//! ```
+//! use fredholm::{FermionTime, FrequencyGrid, MaxEnt, Measurement, Problem, Solver};
+//!
+//! // Data: G(τ) of two levels at ±1, β = 10, with error bars.
+//! let beta = 10.0_f64;
+//! let tau: Vec<f64> = (0..=40).map(|i| beta * i as f64 / 40.0).collect();
+//! let level = |t: f64, e: f64| (-t * e).exp() / (1.0 + (-beta * e).exp());
+//! let g: Vec<f64> = tau.iter().map(|&t| 0.5 * (level(t, 1.0) + level(t, -1.0))).collect();
+//! let data = Measurement::with_uniform_error(&tau, &g, 1e-3)?;
+//!
+//! // Kernel, data and frequency grid make a problem; a solver makes a solution of it.
+//! let grid = FrequencyGrid::uniform(-4.0, 4.0, 161)?;
+//! let problem = Problem::new(&FermionTime::new(beta)?, &data, &grid)?;
+//! let solution = MaxEnt::default().solve(&problem)?;
+//!
+//! let peaks = solution.spectrum().peaks(0.1)?;
+//! assert_eq!(peaks.len(), 2);
+//! assert!((peaks[1].position - 1.0).abs() < 0.05);
+//! assert!(solution.report().status.is_success());
+//! # Ok::<(), fredholm::Error>(())
+//! ```
+//!
+//! # Map of the rooms
+//!
+//! | you have or want | look at |
+//! |---|---|
+//! | data with error bars, a covariance, Monte Carlo bins | [`Measurement`], [`Bins`] |
+//! | an equation | [`Kernel`] and its implementations ([`FermionTime`], [`FermionMatsubara`], …, [`FromFn`]) |
+//! | a real-frequency axis | [`FrequencyGrid`] |
+//! | something to solve | [`Problem`]; [`ForwardModel`] prepared once for many data vectors |
+//! | maximum entropy | [`MaxEnt`], [`DefaultModel`], [`AlphaRule`], [`Prior`] |
+//! | sparse solutions | [`Ista`], [`Fista`], operators under [`Prox`] |
+//! | iterations of your own | [`FixedPointMap`], [`Relaxed`], [`Accelerated`], [`iterate`] |
+//! | networks | [`Unrolled`], [`Layer`], [`Estimator`], [`TrainingSet`], [`Rlista`] |
+//! | an answer | [`Solution`]: [`Spectrum`], back-continued data, [`Report`] with its [`Certificate`] |
+//!
+//! # Conventions
+//!
+//! - Everything is generic over [`Real`] (`f32`, `f64`), `f64` by default; use `f32` for networks only.
+//! - A matrix that holds a batch has one problem per column. Complex data are stacked: all real parts, then
+//!   all imaginary parts.
+//! - Energies are in any unit, times in its inverse; a density is in 1/energy, weights have no unit.
+//! - Bad input is an [`Error`](enum@Error) that names the argument, its value and what was expected. Failure to converge is
+//!   a [`Status`] in the report, together with the best iterate. No public function panics, slices of the
+//!   wrong length in low-level operators (documented there) aside.
+//! - Random numbers come from a generator of the caller's; the same seed gives the same bits for any number of
+//!   threads.
+//!
+//! # Features
+//!
+//! - `rayon` (default): threads; results do not depend on their number.
+//! - `serde`: spectra, reports and networks as versioned plain data. The caller does the I/O.
+
 mod error;
 mod fixed_point;
 mod gradient_check;
@@ -6,7 +66,9 @@ mod grid;
 mod kernel;
 mod linalg;
 mod maxent;
+mod network;
 mod noise;
+mod parallel;
 mod prior;
 mod problem;
 mod prox;
@@ -14,6 +76,9 @@ mod real;
 mod solution;
 mod sparse;
 mod spectrum;
+mod synthetic;
+mod train;
+
 pub use error::{Error, Result};
 pub use fixed_point::{
     Accelerated, FixedPoint, FixedPointMap, Iterates, IterationInfo, IterationOptions,
@@ -29,6 +94,10 @@ pub use kernel::{
 pub use linalg::{BandedRows, SymmetricBand};
 pub use maxent::{AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv, MaxEnt, MaxEntSolver};
 pub use nalgebra;
+pub use network::{
+    BoundLayer, ErrorSummary, Initialization, Layer, Network, RootSquareError, Unrolled,
+    UnrolledArchitecture, UnrolledWorkspace,
+};
 pub use noise::{
     AutocorrelationTime, Bins, CovarianceEstimator, Measurement, NoiseReport, NoiseTreatment,
     Whitening, stack_complex,
@@ -44,4 +113,9 @@ pub use solution::{
     Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning,
 };
 pub use sparse::{DataView, ProximalGradient, ProximalGradientMap};
-pub use spectrum::{DefaultModel, Spectrum};
+pub use spectrum::{DefaultModel, Peak, Spectrum};
+pub use synthetic::{GaussianMixture, NoiseLevel, PeakRange, TrainingSet};
+pub use train::{
+    Adam, AdamConfig, EpochInfo, Estimator, Rlista, RlistaConfig, Schedule, TrainOptions, Trainer,
+    TrainingReport, TrainingStatus, train,
+};

@@ -76,3 +76,12 @@ macro_rules! impl_real {
     )*};
 }
 impl_real!(f32, 12_582_912.0, 127; f64, 6_755_399_441_055_744.0, 1023);
+
+/// Whether two arrays agree element by element, to `epsilon` or to `max_relative` of the larger number.
+pub(crate) fn all_close<T: Real>(a: &[T], b: &[T], epsilon: T, max_relative: T) -> bool {
+    a.len() == b.len()
+        && a.iter().zip(b).all(|(&x, &y)| {
+            let (d, s) = ((x - y).abs(), if x.abs() > y.abs() { x.abs() } else { y.abs() });
+            d <= epsilon || d <= max_relative * s
+        })
+}

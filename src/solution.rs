@@ -241,8 +241,8 @@ pub struct Solution<T: Real = f64> {
 }
 
 impl<T: Real> Solution<T> {
-    /// Wraps spectral weights a = A Δω on the problem's grid; completes `report` with χ², N, norm and the
-    /// warnings that can be told from the spectrum alone.
+    /// Wraps spectral weights a = A Δω on the problem's grid; completes `report` with χ², N, norm, the notes
+    /// on the noise and the warnings that can be told from the spectrum alone.
     ///
     /// # Errors
     /// `weights` of another length than the grid.
@@ -253,6 +253,8 @@ impl<T: Real> Solution<T> {
         report.chi2 = problem.chi2(weights)?;
         report.n_data = problem.whitened_data().len();
         report.norm = weights.iter().copied().sum();
+        let notes = &problem.model().whitening().report().notes;
+        report.warnings.extend(notes.iter().cloned().map(Warning::Note));
         report.warnings.extend(spectrum_warnings(&spectrum));
         Ok(Solution { spectrum, fit, report })
     }

@@ -100,9 +100,7 @@ impl Data {
         let locate = |e| table.locate(&e, |argument, index| columns.cell(argument, index));
         let noise = Noise::from_args(args, &table, &columns, scale, &values)?;
         let measurement = Measurement::new(&x, &values, noise.whitening).map_err(locate)?;
-        let mut doubts = noise.doubts;
-        doubts.extend(measurement.noise_report().notes.iter().cloned());
-        Ok(Data { table, measurement, sigma: noise.sigma, doubts, columns })
+        Ok(Data { table, measurement, sigma: noise.sigma, doubts: noise.doubts, columns })
     }
 
     /// The library refused the data.

@@ -13,11 +13,11 @@ use nalgebra::DMatrix;
 ///
 /// ```
 /// use fredholm::{FermionTime, Kernel, Transformed, nalgebra::DMatrix};
-/// let tau = [0.0, 1.0, 2.0];
+/// let tau = [0.0_f64, 1.0, 2.0];
 /// let sums = DMatrix::from_row_slice(2, 3, &[1.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
 /// let kernel = Transformed::new(sums, FermionTime::new(2.0)?, &tau)?;
 /// let k = kernel.matrix(&[0.0, 1.0], &[-3.0, 0.5])?;
-/// assert!((k[(0, 0)] - 1.0).abs() < 1e-15); // G(0) + G(β) is the norm
+/// assert!((k[(0, 0)] - 1.0_f64).abs() < 1e-15); // G(0) + G(β) is the norm
 /// # Ok::<(), fredholm::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]

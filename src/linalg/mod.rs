@@ -4,11 +4,11 @@
 //!   to AVX-512 or AVX2 for this crate's own loops;
 //! - `decomposition`: singular values and symmetric eigenvalues (nalgebra: its SVD keeps 10⁻¹⁴ relative
 //!   accuracy on kernels, where faster ones were seen to lose two digits);
+//! - `norm`: a rigorous bound of the spectral norm, for step sizes;
 //! - `cholesky`: small dense positive definite systems without allocation;
 //! - `band`, `banded_rows`: symmetric banded matrices with their Cholesky factors, and the rows of
 //!   banded quadratic forms;
-//! - `elementwise`: exp over arrays, sums in lanes, compensated residuals;
-//! - `norm`: a rigorous bound of the spectral norm, for step sizes.
+//! - `elementwise`: exp over arrays, sums in lanes, compensated residuals.
 
 mod band;
 mod banded_rows;

@@ -139,8 +139,8 @@ fn notes(
     }
     if let NoiseTreatment::Shrinkage { intensity, .. } = treatment {
         notes.push(format!(
-            "few bins for their data: the covariance is {:.0} % its diagonal, and chi2 of the truth can \
-             be below the number of data",
+            "the covariance is {:.0} % its diagonal: where neighbouring data are strongly correlated, chi2 \
+             of the truth is below the number of data",
             100.0 * intensity
         ));
     }

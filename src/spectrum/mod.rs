@@ -2,8 +2,10 @@
 
 mod default_model;
 mod metrics;
+mod retarded;
 
 pub use default_model::DefaultModel;
+pub use metrics::Peak;
 
 use crate::error::{Result, check_finite, check_len};
 use crate::grid::FrequencyGrid;
@@ -47,7 +49,7 @@ impl<T: Real> Spectrum<T> {
         Self::new(grid, values, density)
     }
 
-    /// From a function of ω.
+    /// The spectral function A(ω) from a formula.
     ///
     /// # Errors
     /// A non-finite value.

@@ -1,0 +1,251 @@
+//! Four methods on one synthetic problem, compared in a table and drawn.
+//!
+//! A random mixture of Gaussian peaks is turned into a noisy G(τ); ISTA, a learned optimizer (RLISTA,
+//! trained on the spot), maximum entropy with a flat default model, and maximum entropy with the
+//! network's answer as default model (RLISTA+) try to find it again.
+//!
+//! `cargo run --release --example quickstart [-- --seed N --samples N --epochs N --noise SIGMA --output FILE.svg]`
+
+use fredholm::rand::SeedableRng;
+use fredholm::rand::rngs::ChaCha8Rng;
+use fredholm::{
+    Certificate, FermionTime, ForwardModel, FrequencyGrid, GaussianMixture, Ista, MaxEnt,
+    OneSidedSoftThreshold, Problem, RlistaConfig, Solution, Solver, Spectrum, TrainingSet,
+    Whitening,
+};
+use indicatif::{ProgressBar, ProgressStyle};
+use plotters::prelude::*;
+use std::error::Error;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Instant;
+
+const BETA: f64 = 16.0;
+const TIMES: usize = 100;
+const FREQUENCIES: usize = 50;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse()?;
+    let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+
+    // The physics: G(τ_i) = Σ_j K(τ_i, ω_j) a_j + noise.
+    let tau: Vec<f64> = (0..TIMES).map(|i| BETA * i as f64 / (TIMES - 1) as f64).collect();
+    let grid = FrequencyGrid::uniform(-3.0, 3.0, FREQUENCIES)?;
+    let noise = Whitening::from_errors(&vec![options.noise; TIMES])?;
+    let model = Arc::new(ForwardModel::new(&FermionTime::new(BETA)?, &tau, &grid, noise)?);
+
+    // One spectrum to be found, and its noisy data.
+    let generator = GaussianMixture::default();
+    let truth = generator.draw(&grid, &mut rng)?;
+    let exact =
+        Problem::from_model(Arc::clone(&model), &[0.0; TIMES])?.back_continue(&truth.weights())?;
+    let noisy: Vec<f64> =
+        exact.iter().map(|g| g + options.noise * f64::standard_normal(&mut rng)).collect();
+    let problem = Problem::from_model(Arc::clone(&model), &noisy)?;
+    println!(
+        "G(tau) at {TIMES} times, beta = {BETA}, noise {:e}; {FREQUENCIES} frequencies in [-3, 3]\n",
+        options.noise
+    );
+
+    // A learned optimizer, trained on other spectra of the same kind.
+    let bar = ProgressBar::new(options.epochs as u64);
+    bar.set_style(ProgressStyle::with_template(
+        "training RLISTA {bar:40} {pos}/{len} {msg} {eta}",
+    )?);
+    let clock = Instant::now();
+    let set =
+        TrainingSet::<f32>::generate(&model, &generator, options.samples, options.noise, &mut rng)?;
+    let config = RlistaConfig { epochs: options.epochs, ..RlistaConfig::default() };
+    let (network, training) = fredholm::Rlista::train(&set, &config, &mut rng, |info| {
+        bar.set_position(info.epoch as u64);
+        bar.set_message(format!("loss {:.4}", info.training_loss));
+        ControlFlow::Continue(())
+    })?;
+    bar.finish_and_clear();
+    println!(
+        "trained RLISTA-{} on {} spectra x {} epochs in {:.1} s ({})\n",
+        config.depth,
+        options.samples,
+        options.epochs,
+        clock.elapsed().as_secs_f64(),
+        network.training().map_or_else(String::new, |t| t.status.to_string())
+    );
+
+    // Four answers.
+    let ista = Ista::new(1e-3).prox(OneSidedSoftThreshold);
+    let flat = MaxEnt::default();
+    let mut rows: Vec<Row> = Vec::new();
+    let mut run = |name, solve: &dyn Fn() -> fredholm::Result<Solution>| -> fredholm::Result<()> {
+        let clock = Instant::now();
+        let solution = solve()?;
+        let milliseconds = 1e3 * clock.elapsed().as_secs_f64();
+        rows.push(Row { name, rse: solution.spectrum().rse(&truth)?, solution, milliseconds });
+        Ok(())
+    };
+    run("ISTA", &|| ista.solve(&problem))?;
+    run("RLISTA", &|| network.solve(&problem))?;
+    run("MaxEnt", &|| flat.solve(&problem))?;
+    run("RLISTA+", &|| {
+        MaxEnt::default().default_model(network.solve(&problem)?.spectrum()).solve(&problem)
+    })?;
+
+    print_table(&rows);
+    draw_text(&truth, &rows);
+    draw_svg(&options.output, &truth, &rows)?;
+    println!("drawn to {}", options.output);
+    Ok(())
+}
+
+struct Options {
+    seed: u64,
+    samples: usize,
+    epochs: usize,
+    noise: f64,
+    output: String,
+}
+
+impl Options {
+    fn parse() -> Result<Self, Box<dyn Error>> {
+        let mut options = Options {
+            seed: 1,
+            samples: 20_000,
+            epochs: 15,
+            noise: 1e-4,
+            output: "quickstart.svg".into(),
+        };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(name) = arguments.next() {
+            let value = arguments.next().ok_or_else(|| format!("{name}: expected a value"))?;
+            let bad = |what: &str| format!("{name} {value}: expected {what}");
+            match name.as_str() {
+                "--seed" => options.seed = value.parse().map_err(|_| bad("a whole number"))?,
+                "--samples" => {
+                    options.samples = value.parse().map_err(|_| bad("a whole number"))?
+                }
+                "--epochs" => options.epochs = value.parse().map_err(|_| bad("a whole number"))?,
+                "--noise" => options.noise = value.parse().map_err(|_| bad("a number"))?,
+                "--output" => options.output = value,
+                _ => {
+                    return Err(format!(
+                        "unknown option {name}: expected --seed, --samples, --epochs, --noise or --output"
+                    )
+                    .into());
+                }
+            }
+        }
+        Ok(options)
+    }
+}
+
+struct Row {
+    name: &'static str,
+    solution: Solution,
+    rse: f64,
+    milliseconds: f64,
+}
+
+fn print_table(rows: &[Row]) {
+    println!("method    RSE      chi2/N      certificate          ms      status");
+    for row in rows {
+        let report = row.solution.report();
+        let certificate = match report.certificate {
+            Certificate::Gap { relative, .. } => format!("gap {relative:.1e}"),
+            Certificate::Stationarity { residual } => format!("residual {residual:.1e}"),
+            _ => "none".into(),
+        };
+        println!(
+            "{:8}  {:.4}   {:<9.3e}   {:<18}   {:<6.1}  {}",
+            row.name,
+            row.rse,
+            report.chi2 / report.n_data as f64,
+            certificate,
+            row.milliseconds,
+            report.status.name()
+        );
+    }
+    println!();
+}
+
+/// Truth as a shaded area, RLISTA+ as dots, on a canvas of characters.
+fn draw_text(truth: &Spectrum, rows: &[Row]) {
+    const HEIGHT: usize = 14;
+    let answer = rows[rows.len() - 1].solution.spectrum();
+    let top = truth.values().iter().chain(answer.values()).fold(0.0_f64, |m, &v| m.max(v));
+    let level = |v: f64| (v / top * (HEIGHT as f64 - 0.5)) as usize;
+    for line in (0..HEIGHT).rev() {
+        let text: String = (0..truth.values().len())
+            .flat_map(|j| {
+                let (t, a) = (level(truth.values()[j]), level(answer.values()[j]));
+                let c = if a == line {
+                    'o'
+                } else if line < t {
+                    '░'
+                } else if line == t && t > 0 {
+                    '▒'
+                } else {
+                    ' '
+                };
+                [c, if c == 'o' { ' ' } else { c }]
+            })
+            .collect();
+        println!("  |{}", text.trim_end());
+    }
+    println!("  +{}", "-".repeat(2 * truth.values().len()));
+    println!("   {:<48}0{:>48}", truth.grid().min(), truth.grid().max());
+    println!("   shaded: truth, o: RLISTA+\n");
+}
+
+fn draw_svg(path: &str, truth: &Spectrum, rows: &[Row]) -> Result<(), Box<dyn Error>> {
+    let top = rows
+        .iter()
+        .flat_map(|r| r.solution.spectrum().values().to_vec())
+        .chain(truth.values().to_vec())
+        .fold(0.0_f64, f64::max);
+    let root = SVGBackend::new(path, (900, 560)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let (min, max) = (truth.grid().min(), truth.grid().max());
+    let mut chart = ChartBuilder::on(&root)
+        .margin(16)
+        .x_label_area_size(44)
+        .y_label_area_size(56)
+        .build_cartesian_2d(min..max, 0.0..1.1 * top)?;
+    chart
+        .configure_mesh()
+        .disable_mesh()
+        .x_desc("omega")
+        .y_desc("A(omega)")
+        .label_style(("sans-serif", 15))
+        .axis_desc_style(("sans-serif", 17))
+        .draw()?;
+    let points = |s: &Spectrum| -> Vec<(f64, f64)> {
+        s.grid().points().iter().copied().zip(s.values().iter().copied()).collect()
+    };
+    let grey = RGBColor(205, 205, 205);
+    chart
+        .draw_series(AreaSeries::new(points(truth), 0.0, grey.mix(0.6)))?
+        .label("truth")
+        .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 24, y + 5)], grey.filled()));
+    let colours = [
+        RGBColor(150, 110, 60),
+        RGBColor(60, 160, 90),
+        RGBColor(50, 100, 200),
+        RGBColor(210, 40, 50),
+    ];
+    for (row, colour) in rows.iter().zip(colours) {
+        let style = colour.stroke_width(2);
+        chart
+            .draw_series(LineSeries::new(points(row.solution.spectrum()), style))?
+            .label(format!("{} (RSE {:.3})", row.name, row.rse))
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 24, y)], style));
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperRight)
+        .legend_area_size(32)
+        .label_font(("sans-serif", 15))
+        .border_style(BLACK.mix(0.2))
+        .background_style(WHITE.mix(0.9))
+        .draw()?;
+    root.present()?;
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! Networks: the one layer, its unrolling, and what training needs of any network. Floor 6.
+//!
+//! - [`Layer`]: x ↦ prox_θ(W_t x + W_e g), a step of ISTA or a layer of LISTA;
+//! - [`Unrolled`]: LISTA and RLISTA, with forward and reverse mode side by side;
+//! - [`Network`]: the small trait training is written against;
+//! - [`RootSquareError`]: the loss.
+//!
+//! Source: learned-optimizers paper (\[LO\]), II.D and appendix A.
+
+mod error_summary;
+mod layer;
+mod loss;
+mod panel;
+#[cfg(feature = "serde")]
+mod stored;
+#[cfg(test)]
+mod tests;
+mod unrolled;
+
+pub use error_summary::ErrorSummary;
+pub use layer::{BoundLayer, Layer};
+pub use loss::RootSquareError;
+pub(crate) use panel::gather;
+pub use unrolled::{Initialization, Unrolled, UnrolledArchitecture, UnrolledWorkspace};
+
+use crate::parallel;
+use crate::real::Real;
+
+/// A map from data g to spectral weights a with trainable parameters.
+///
+/// Batches are *panels*: the batch index is the contiguous one, element (feature i, sample b) at
+/// i·`batch` + b. The slice lengths of [`forward`](Self::forward) and [`backward`](Self::backward) are
+/// the caller's business: these two are the inner loop of training.
+pub trait Network<T: Real>: Send + Sync {
+    /// Buffers of a forward and a backward pass.
+    type Workspace: Send + Sync;
+
+    /// A short name for reports, like `rlista-10`.
+    fn name(&self) -> String;
+
+    /// The length of g.
+    fn input_len(&self) -> usize;
+
+    /// The length of a.
+    fn output_len(&self) -> usize;
+
+    /// All trainable parameters, in one vector.
+    fn parameters(&self) -> &[T];
+
+    /// The same, to be updated.
+    fn parameters_mut(&mut self) -> &mut [T];
+
+    /// Returns parameters that an update has pushed out of their domain to it (thresholds to θ ≥ 0).
+    fn project(&mut self) {}
+
+    /// Buffers for panels of at most `batch` samples: all the memory the two passes use.
+    fn workspace(&self, batch: usize) -> Self::Workspace;
+
+    /// The output panel for an input panel; it lives in the workspace until the next pass.
+    ///
+    /// # Panics
+    /// If `input` has another length than input_len × batch, or `batch` exceeds the workspace's.
+    fn forward<'w>(&self, input: &[T], batch: usize, workspace: &'w mut Self::Workspace)
+    -> &'w [T];
+
+    /// Reverse mode after [`forward`](Self::forward) on the same `input` and workspace: for `upstream` =
+    /// ∂L/∂output writes ∂L/∂parameters into `gradient`, or adds it where `accumulate`. The output panel
+    /// is overwritten.
+    ///
+    /// # Panics
+    /// If a slice has another length than its panel, or `gradient` than the parameters.
+    fn backward(
+        &self,
+        input: &[T],
+        upstream: &[T],
+        batch: usize,
+        workspace: &mut Self::Workspace,
+        gradient: &mut [T],
+        accumulate: bool,
+    );
+}
+
+/// Samples of a panel outside training: fixed, so that the bits do not depend on the number of threads.
+const PANEL: usize = 64;
+
+/// The network's answers to many data vectors, both as contiguous samples one after another.
+///
+/// # Panics
+/// If the numbers of samples differ.
+pub(crate) fn apply_samples<T: Real, N: Network<T>>(network: &N, data: &[T], answers: &mut [T]) {
+    let (m, n) = (network.input_len(), network.output_len());
+    assert_eq!(data.len() / m, answers.len() / n, "as many answers as data vectors");
+    let panels = (data.len() / m).div_ceil(PANEL);
+    let share = panels.div_ceil(parallel::threads()).max(1) * PANEL;
+    let mut shares: Vec<(&[T], &mut [T])> =
+        data.chunks(share * m).zip(answers.chunks_mut(share * n)).collect();
+    parallel::for_each_mut(&mut shares, |_, (data, answers)| {
+        let mut workspace = network.workspace(PANEL.min(data.len() / m));
+        let mut input = vec![T::zero(); m * PANEL];
+        for (data, answers) in data.chunks(PANEL * m).zip(answers.chunks_mut(PANEL * n)) {
+            let batch = data.len() / m;
+            gather(m, batch, |b| &data[b * m..][..m], &mut input);
+            let output = network.forward(&input[..m * batch], batch, &mut workspace);
+            panel::scatter(output, batch, answers);
+        }
+    });
+}

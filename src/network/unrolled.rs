@@ -1,0 +1,498 @@
+//! LISTA and RLISTA: the one layer unrolled, each layer with weights of its own.
+//!
+//! Source: \[LO\] II.D. With a₁ = 0, for l = 1…L:
+//!
+//! ```text
+//! z_l = W_t^l a_l + W_e^l g          a_{l+1} = (1−η) a_l + η prox_{θ_l}(z_l)
+//! ```
+//!
+//! Reverse mode, with δ = ∂L/∂a_{l+1} and J the Jacobian of the proximal operator at z_l:
+//!
+//! ```text
+//! u = η Jᵀδ    ∂L/∂W_t = u a_lᵀ    ∂L/∂W_e = u gᵀ    ∂L/∂θ = η δ·∂prox/∂θ    ∂L/∂a_l = (1−η) δ + W_tᵀu
+//! ```
+//!
+//! All layers' W_e g are one product, as are all their gradients; a_{l+1} is not needed once layer l+1 is
+//! done, so its place takes u_l, and the workspace is two stacks of panels.
+
+use super::Network;
+use super::layer::{Layer, affine};
+use crate::error::{Error, Result, check_finite, check_len, check_nonnegative, check_positive};
+use crate::linalg::{MatMut, MatRef, dispatch, gemm};
+use crate::prox::Prox;
+use crate::real::Real;
+use nalgebra::DMatrix;
+use rand::Rng;
+
+/// The shape of an unrolled network and its relaxation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct UnrolledArchitecture<T = f64> {
+    /// Length m of the data g.
+    pub input: usize,
+    /// Length n of the spectral weights a, the width of every layer.
+    pub output: usize,
+    /// Number of layers L.
+    pub depth: usize,
+    /// Relaxation η in (0, 1]: 1 is LISTA, ½ the paper's RLISTA.
+    pub relaxation: T,
+}
+
+impl<T: Real> UnrolledArchitecture<T> {
+    /// LISTA: η = 1.
+    pub fn lista(input: usize, output: usize, depth: usize) -> Self {
+        UnrolledArchitecture { input, output, depth, relaxation: T::one() }
+    }
+
+    /// RLISTA as in the paper: η = ½.
+    pub fn rlista(input: usize, output: usize, depth: usize) -> Self {
+        UnrolledArchitecture { input, output, depth, relaxation: T::lit(0.5) }
+    }
+
+    /// Number of parameters, L (n m + n² + 1): W_e, W_t and one threshold a layer.
+    ///
+    /// The n² of the first W_t are counted, though they never act (a₁ = 0): 75 010 for ten layers of
+    /// 100 → 50, of which 72 510 are live.
+    ///
+    /// # Errors
+    /// A length of zero, η outside (0, 1], or more parameters than memory can hold.
+    pub fn parameter_count(&self) -> Result<usize> {
+        let lengths = [("input", self.input), ("output", self.output), ("depth", self.depth)];
+        for (argument, length) in lengths {
+            if length == 0 {
+                return Err(Error::Empty { argument, expected: 1 });
+            }
+        }
+        check_positive("relaxation", self.relaxation)?;
+        if self.relaxation > T::one() {
+            return Err(Error::OutOfRange {
+                argument: "relaxation",
+                value: self.relaxation.as_f64(),
+                expected: "a number in (0, 1]",
+            });
+        }
+        let layer = (self.input.checked_add(self.output))
+            .and_then(|row| row.checked_mul(self.output))
+            .and_then(|weights| weights.checked_add(1));
+        layer
+            .and_then(|layer| layer.checked_mul(self.depth))
+            .filter(|&count| count <= isize::MAX as usize / size_of::<T>())
+            .ok_or(Error::OutOfRange {
+                argument: "depth",
+                value: self.depth as f64,
+                expected: "a network that fits into memory",
+            })
+    }
+}
+
+/// Random initial weights.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Initialization {
+    /// Factor on the LeCun-normal weights, whose variance is 1/(number of columns).
+    pub scale: f64,
+    /// Initial threshold θ of every layer.
+    pub threshold: f64,
+}
+
+impl Default for Initialization {
+    /// LeCun-normal as in the paper, θ = 10⁻³.
+    fn default() -> Self {
+        Initialization { scale: 1.0, threshold: 1e-3 }
+    }
+}
+
+/// LISTA, RLISTA, and ISTA before training: L layers prox_θ(W_t a + W_e g), relaxed by η.
+///
+/// The activation is any proximal operator `P`, a unit one whose γ is the layer's θ ≥ 0.
+///
+/// Parameters, in one vector: W_e of all layers stacked (L·n × m, row-major), then each layer's W_t
+/// (n × n, row-major), then the L thresholds.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(
+        into = "super::stored::StoredUnrolled<T, P>",
+        try_from = "super::stored::StoredUnrolled<T, P>",
+        bound(
+            serialize = "T: serde::Serialize, P: Prox<T> + Clone + serde::Serialize",
+            deserialize = "T: serde::Deserialize<'de>, P: Prox<T> + serde::Deserialize<'de>"
+        )
+    )
+)]
+pub struct Unrolled<T: Real, P> {
+    architecture: UnrolledArchitecture<T>,
+    prox: P,
+    parameters: Vec<T>,
+}
+
+impl<T: Real, P: Prox<T>> Unrolled<T, P> {
+    /// From all parameters, in the order documented above.
+    ///
+    /// # Errors
+    /// Those of [`UnrolledArchitecture::parameter_count`]; another number of parameters; one that is not
+    /// finite; a negative threshold.
+    pub fn from_parameters(
+        architecture: UnrolledArchitecture<T>,
+        prox: P,
+        parameters: Vec<T>,
+    ) -> Result<Self> {
+        let count = architecture.parameter_count()?;
+        check_len("parameters", parameters.len(), count, "the architecture's parameters")?;
+        check_finite("parameters", &parameters)?;
+        let thresholds = count - architecture.depth;
+        if let Some(l) = parameters[thresholds..].iter().position(|&v| v < T::zero()) {
+            return Err(Error::ElementOutOfRange {
+                argument: "parameters",
+                index: thresholds + l,
+                value: parameters[thresholds + l].as_f64(),
+                expected: "a threshold that is not negative",
+            });
+        }
+        Ok(Unrolled { architecture, prox, parameters })
+    }
+
+    /// With random weights, drawn from `rng` in the order of the parameters.
+    ///
+    /// # Errors
+    /// Those of [`UnrolledArchitecture::parameter_count`]; scale or threshold negative or not finite.
+    pub fn random(
+        architecture: UnrolledArchitecture<T>,
+        prox: P,
+        initialization: &Initialization,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Result<Self> {
+        let count = architecture.parameter_count()?;
+        let Initialization { scale, threshold } = *initialization;
+        check_nonnegative("scale", scale)?;
+        check_nonnegative("threshold", threshold)?;
+        let UnrolledArchitecture { input, output, depth, .. } = architecture;
+        let mut parameters = Vec::with_capacity(count);
+        for columns in [input, output] {
+            let deviation = T::lit(scale / (columns as f64).sqrt());
+            let weights = depth * output * columns;
+            parameters.extend((0..weights).map(|_| deviation * T::standard_normal(rng)));
+        }
+        parameters.resize(count, T::lit(threshold));
+        Self::from_parameters(architecture, prox, parameters)
+    }
+
+    /// L steps of ISTA for `kernel` K: W_e = tKᵀ, W_t = I − tKᵀK, θ = tλ in every layer.
+    ///
+    /// `step` t > 0 (convergent for t < 2/‖K‖²), `lambda` λ ≥ 0, `depth` L, `relaxation` η in (0, 1].
+    ///
+    /// # Errors
+    /// As [`from_parameters`](Self::from_parameters); `step` or `lambda` out of range.
+    pub fn ista(
+        kernel: &DMatrix<T>,
+        prox: P,
+        step: T,
+        lambda: T,
+        depth: usize,
+        relaxation: T,
+    ) -> Result<Self> {
+        let (m, n) = kernel.shape();
+        let architecture = UnrolledArchitecture { input: m, output: n, depth, relaxation };
+        let count = architecture.parameter_count()?;
+        check_finite("kernel", kernel.as_slice())?;
+        check_positive("step", step)?;
+        check_nonnegative("lambda", lambda)?;
+        // Column-major m × n is row-major n × m: Kᵀ as W_e wants it.
+        let w_e: Vec<T> = kernel.iter().map(|&k| step * k).collect();
+        let mut w_t = vec![T::zero(); n * n];
+        let k = MatRef::column_major(kernel.as_slice(), m, n);
+        gemm(MatMut::row_major(&mut w_t, n, n), MatRef::row_major(&w_e, n, m), k, false);
+        for (i, row) in w_t.chunks_exact_mut(n).enumerate() {
+            for (j, v) in row.iter_mut().enumerate() {
+                *v = if i == j { T::one() - *v } else { -*v };
+            }
+        }
+        let mut parameters = Vec::with_capacity(count);
+        for weights in [&w_e, &w_t] {
+            for _ in 0..depth {
+                parameters.extend_from_slice(weights);
+            }
+        }
+        parameters.resize(count, step * lambda);
+        Self::from_parameters(architecture, prox, parameters)
+    }
+
+    /// Shape and relaxation.
+    pub fn architecture(&self) -> UnrolledArchitecture<T> {
+        self.architecture
+    }
+
+    /// The activation.
+    pub fn prox(&self) -> &P {
+        &self.prox
+    }
+
+    /// The activation, by value.
+    #[cfg(feature = "serde")]
+    pub(super) fn into_prox(self) -> P {
+        self.prox
+    }
+
+    /// The thresholds θ_l.
+    pub fn thresholds(&self) -> &[T] {
+        &self.parameters[self.theta(0)..]
+    }
+
+    /// Layer l, counted from 0.
+    ///
+    /// # Errors
+    /// `l` not below the depth.
+    pub fn layer(&self, l: usize) -> Result<Layer<'_, T, P>> {
+        if l >= self.architecture.depth {
+            return Err(Error::OutOfRange {
+                argument: "l",
+                value: l as f64,
+                expected: "a layer below the network's depth",
+            });
+        }
+        Layer::new(self.w_t(l), self.w_e(l), self.parameters[self.theta(l)], &self.prox)
+    }
+
+    fn theta(&self, l: usize) -> usize {
+        self.parameters.len() - self.architecture.depth + l
+    }
+
+    /// Number of weights in the stacked W_e: where the first W_t begins.
+    fn stacked(&self) -> usize {
+        self.architecture.depth * self.architecture.output * self.architecture.input
+    }
+
+    fn w_e(&self, l: usize) -> &[T] {
+        let size = self.architecture.output * self.architecture.input;
+        &self.parameters[l * size..][..size]
+    }
+
+    fn w_t(&self, l: usize) -> &[T] {
+        let size = self.architecture.output * self.architecture.output;
+        &self.parameters[self.stacked() + l * size..][..size]
+    }
+}
+
+/// Buffers of [`Unrolled`]: 2L + 2 panels of n numbers a sample.
+#[derive(Debug, Clone)]
+pub struct UnrolledWorkspace<T> {
+    /// Samples the panels have room for.
+    capacity: usize,
+    /// z_l of all layers.
+    z: Vec<T>,
+    /// a_{l+1} of all layers; in the backward pass u_l.
+    a: Vec<T>,
+    /// prox(z_l) before relaxation.
+    y: Vec<T>,
+    /// ∂L/∂a_{l+1}.
+    delta: Vec<T>,
+    /// Three samples, for operators that need them contiguous.
+    columns: Vec<T>,
+}
+
+impl<T: Real, P: Prox<T>> Network<T> for Unrolled<T, P> {
+    type Workspace = UnrolledWorkspace<T>;
+
+    fn name(&self) -> String {
+        let relaxed = if self.architecture.relaxation < T::one() { "r" } else { "" };
+        format!("{relaxed}lista-{}", self.architecture.depth)
+    }
+
+    fn input_len(&self) -> usize {
+        self.architecture.input
+    }
+
+    fn output_len(&self) -> usize {
+        self.architecture.output
+    }
+
+    fn parameters(&self) -> &[T] {
+        &self.parameters
+    }
+
+    fn parameters_mut(&mut self) -> &mut [T] {
+        &mut self.parameters
+    }
+
+    fn project(&mut self) {
+        let first = self.theta(0);
+        for theta in &mut self.parameters[first..] {
+            if *theta < T::zero() {
+                *theta = T::zero();
+            }
+        }
+    }
+
+    fn workspace(&self, batch: usize) -> UnrolledWorkspace<T> {
+        let panel = self.architecture.output * batch;
+        UnrolledWorkspace {
+            capacity: batch,
+            z: vec![T::zero(); self.architecture.depth * panel],
+            a: vec![T::zero(); self.architecture.depth * panel],
+            y: vec![T::zero(); panel],
+            delta: vec![T::zero(); panel],
+            columns: vec![T::zero(); 3 * self.architecture.output],
+        }
+    }
+
+    fn forward<'w>(
+        &self,
+        input: &[T],
+        batch: usize,
+        workspace: &'w mut UnrolledWorkspace<T>,
+    ) -> &'w [T] {
+        let UnrolledArchitecture { input: m, output: n, depth, relaxation: eta } =
+            self.architecture;
+        assert!(input.len() == m * batch, "input panel of another length");
+        assert!(batch <= workspace.capacity, "batch larger than the workspace");
+        let panel = n * batch;
+        let z = &mut workspace.z[..depth * panel];
+        if batch > 1 {
+            affine(z, &self.parameters[..self.stacked()], m, input, batch, false);
+        }
+        for l in 0..depth {
+            let z = &mut z[l * panel..][..panel];
+            if batch == 1 {
+                // Layer by layer a single spectrum sees the very products of `BoundLayer`.
+                affine(z, self.w_e(l), m, input, 1, false);
+            }
+            let (before, out) = workspace.a.split_at_mut(l * panel);
+            let (out, theta) = (&mut out[..panel], self.parameters[self.theta(l)]);
+            let a = &before[l.saturating_sub(1) * panel..];
+            if l > 0 {
+                affine(z, self.w_t(l), n, a, batch, true);
+            }
+            if eta == T::one() {
+                prox_panel(&self.prox, z, batch, theta, out, &mut workspace.columns);
+                continue;
+            }
+            let y = &mut workspace.y[..panel];
+            prox_panel(&self.prox, z, batch, theta, y, &mut workspace.columns);
+            if l == 0 {
+                dispatch(|| out.iter_mut().zip(&*y).for_each(|(o, &y)| *o = eta * y));
+            } else {
+                let keep = T::one() - eta;
+                dispatch(|| {
+                    for ((o, &y), &a) in out.iter_mut().zip(&*y).zip(a) {
+                        *o = keep * a + eta * y;
+                    }
+                });
+            }
+        }
+        &workspace.a[(depth - 1) * panel..][..panel]
+    }
+
+    fn backward(
+        &self,
+        input: &[T],
+        upstream: &[T],
+        batch: usize,
+        workspace: &mut UnrolledWorkspace<T>,
+        gradient: &mut [T],
+        accumulate: bool,
+    ) {
+        let UnrolledArchitecture { input: m, output: n, depth, relaxation: eta } =
+            self.architecture;
+        let panel = n * batch;
+        assert!(upstream.len() == panel, "upstream panel of another length");
+        assert!(gradient.len() == self.parameters.len(), "gradient of another length");
+        let (d_weights, d_theta) = gradient.split_at_mut(self.theta(0));
+        let (d_w_e, d_w_t) = d_weights.split_at_mut(self.stacked());
+        let delta = &mut workspace.delta[..panel];
+        delta.copy_from_slice(upstream);
+        for l in (0..depth).rev() {
+            let z = &workspace.z[l * panel..][..panel];
+            let (before, u) = workspace.a.split_at_mut(l * panel);
+            let (u, theta) = (&mut u[..panel], self.parameters[self.theta(l)]);
+            let slope =
+                eta * vjp_panel(&self.prox, z, batch, theta, delta, u, &mut workspace.columns);
+            d_theta[l] = if accumulate { d_theta[l] + slope } else { slope };
+            if eta != T::one() {
+                let keep = T::one() - eta;
+                dispatch(|| {
+                    for (u, d) in u.iter_mut().zip(&mut *delta) {
+                        *u *= eta;
+                        *d *= keep;
+                    }
+                });
+            }
+            let d_w_t = &mut d_w_t[l * n * n..][..n * n];
+            if l == 0 {
+                // a₁ = 0: the first W_t has no effect.
+                if !accumulate {
+                    d_w_t.fill(T::zero());
+                }
+                continue;
+            }
+            let u = MatRef::row_major(u, n, batch);
+            let a = MatRef::row_major(&before[(l - 1) * panel..], n, batch);
+            gemm(MatMut::row_major(d_w_t, n, n), u, a.t(), accumulate);
+            let w_t = MatRef::row_major(self.w_t(l), n, n);
+            gemm(MatMut::row_major(delta, n, batch), w_t.t(), u, eta != T::one());
+        }
+        let u = MatRef::row_major(&workspace.a, depth * n, batch);
+        let g = MatRef::row_major(input, m, batch);
+        gemm(MatMut::row_major(d_w_e, depth * n, m), u, g.t(), accumulate);
+    }
+}
+
+/// The proximal operator of every sample of a panel.
+fn prox_panel<T: Real, P: Prox<T>>(
+    prox: &P,
+    z: &[T],
+    batch: usize,
+    theta: T,
+    out: &mut [T],
+    columns: &mut [T],
+) {
+    if prox.is_separable() || batch == 1 {
+        prox.prox_into(z, theta, out);
+        return;
+    }
+    let n = z.len() / batch;
+    let (column, answer) = columns.split_at_mut(n);
+    let answer = &mut answer[..n];
+    for b in 0..batch {
+        take_column(z, batch, b, column);
+        prox.prox_into(column, theta, answer);
+        put_column(answer, batch, b, out);
+    }
+}
+
+/// Its vector–Jacobian product; returns the derivative with respect to θ, summed over the samples.
+fn vjp_panel<T: Real, P: Prox<T>>(
+    prox: &P,
+    z: &[T],
+    batch: usize,
+    theta: T,
+    upstream: &[T],
+    grad: &mut [T],
+    columns: &mut [T],
+) -> T {
+    if prox.is_separable() || batch == 1 {
+        return prox.prox_vjp(z, theta, upstream, grad);
+    }
+    let n = z.len() / batch;
+    let (column, rest) = columns.split_at_mut(n);
+    let (up, answer) = rest.split_at_mut(n);
+    let mut slope = T::zero();
+    for b in 0..batch {
+        take_column(z, batch, b, column);
+        take_column(upstream, batch, b, up);
+        slope += prox.prox_vjp(column, theta, up, answer);
+        put_column(answer, batch, b, grad);
+    }
+    slope
+}
+
+fn take_column<T: Real>(panel: &[T], batch: usize, b: usize, column: &mut [T]) {
+    for (i, v) in column.iter_mut().enumerate() {
+        *v = panel[i * batch + b];
+    }
+}
+
+fn put_column<T: Real>(column: &[T], batch: usize, b: usize, panel: &mut [T]) {
+    for (i, &v) in column.iter().enumerate() {
+        panel[i * batch + b] = v;
+    }
+}

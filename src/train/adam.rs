@@ -1,0 +1,230 @@
+//! Adam: adaptive moment estimation.
+//!
+//! Source: Kingma and Ba, arXiv:1412.6980, algorithm 1; settings of \[LO\] table I.
+//!
+//! ```text
+//! m ← β₁ m + (1−β₁) g     v ← β₂ v + (1−β₂) g²     p ← p − r · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)
+//! ```
+
+use crate::error::{Error, Result, check_len, check_positive, check_scalar};
+use crate::linalg::dispatch;
+use crate::parallel;
+use crate::real::Real;
+
+/// Constants of [`Adam`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct AdamConfig {
+    /// Decay of the first moment, in [0, 1).
+    pub beta1: f64,
+    /// Decay of the second moment, in [0, 1).
+    pub beta2: f64,
+    /// Added to the root of the second moment, > 0.
+    pub epsilon: f64,
+}
+
+impl Default for AdamConfig {
+    /// β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁷, as in the paper.
+    fn default() -> Self {
+        AdamConfig { beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }
+    }
+}
+
+impl AdamConfig {
+    /// Whether the constants are in their ranges.
+    ///
+    /// # Errors
+    /// Names the one that is not.
+    pub fn validate(&self) -> Result<()> {
+        for (argument, value) in [("beta1", self.beta1), ("beta2", self.beta2)] {
+            check_scalar(argument, value)?;
+            if !(0.0..1.0).contains(&value) {
+                return Err(Error::OutOfRange { argument, value, expected: "a number in [0, 1)" });
+            }
+        }
+        check_positive("epsilon", self.epsilon)
+    }
+}
+
+/// The state of Adam for one vector of parameters: both moments and the number of steps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Adam<T = f64> {
+    config: AdamConfig,
+    /// First moment.
+    m: Vec<T>,
+    /// Second moment.
+    v: Vec<T>,
+    steps: i32,
+}
+
+/// Parameters updated by one thread at a time.
+const SHARD: usize = 16 * 1024;
+/// Parameters whose gradients are summed before they are used, on the stack.
+const BLOCK: usize = 256;
+
+/// What a step has in common for all parameters, in their scalar.
+struct Coefficients<T> {
+    beta1: T,
+    beta2: T,
+    epsilon: T,
+    /// Learning rate / (1 − β₁ᵗ).
+    rate: T,
+    /// 1/(1 − β₂ᵗ).
+    correction: T,
+}
+
+/// The slices of one shard.
+struct Shard<'a, T> {
+    p: &'a mut [T],
+    m: &'a mut [T],
+    v: &'a mut [T],
+}
+
+impl<T: Real> Adam<T> {
+    /// For `parameters` parameters, both moments zero.
+    ///
+    /// # Errors
+    /// Those of [`AdamConfig::validate`].
+    pub fn new(config: AdamConfig, parameters: usize) -> Result<Self> {
+        config.validate()?;
+        let zeros = || vec![T::zero(); parameters];
+        Ok(Adam { config, m: zeros(), v: zeros(), steps: 0 })
+    }
+
+    /// Moves `parameters` along `gradient` with learning rate `rate`.
+    ///
+    /// # Errors
+    /// A slice of another length than the state.
+    pub fn step(&mut self, parameters: &mut [T], gradient: &[T], rate: f64) -> Result<()> {
+        check_len("parameters", parameters.len(), self.m.len(), "the optimiser's state")?;
+        check_len("gradient", gradient.len(), self.m.len(), "the optimiser's state")?;
+        self.step_sum(parameters, || core::iter::once(gradient), rate);
+        Ok(())
+    }
+
+    /// The same along the sum of several gradients, added in their order.
+    pub(super) fn step_sum<'g, I: Iterator<Item = &'g [T]>>(
+        &mut self,
+        parameters: &mut [T],
+        gradients: impl Fn() -> I + Sync,
+        rate: f64,
+    ) {
+        self.steps = self.steps.saturating_add(1);
+        let AdamConfig { beta1, beta2, epsilon } = self.config;
+        let coefficients = Coefficients {
+            beta1: T::lit(beta1),
+            beta2: T::lit(beta2),
+            epsilon: T::lit(epsilon),
+            rate: T::lit(rate / (1.0 - beta1.powi(self.steps))),
+            correction: T::lit(1.0 / (1.0 - beta2.powi(self.steps))),
+        };
+        parallel::for_each_chunk_mut(
+            [parameters, &mut self.m, &mut self.v],
+            SHARD,
+            |start, [p, m, v]| Shard { p, m, v }.update(start, &gradients, &coefficients),
+        );
+    }
+}
+
+impl<T: Real> Shard<'_, T> {
+    /// Updates the parameters of this shard, the first of which is number `start`.
+    fn update<'g, I: Iterator<Item = &'g [T]>>(
+        self,
+        mut start: usize,
+        gradients: &impl Fn() -> I,
+        coefficients: &Coefficients<T>,
+    ) {
+        let mut sum = [T::zero(); BLOCK];
+        let moments = self.m.chunks_mut(BLOCK).zip(self.v.chunks_mut(BLOCK));
+        for (p, (m, v)) in self.p.chunks_mut(BLOCK).zip(moments) {
+            let range = start..start + p.len();
+            start = range.end;
+            let g = &mut sum[..p.len()];
+            for (i, gradient) in gradients().enumerate() {
+                let gradient = &gradient[range.clone()];
+                if i == 0 {
+                    g.copy_from_slice(gradient);
+                } else {
+                    dispatch(|| g.iter_mut().zip(gradient).for_each(|(s, &g)| *s += g));
+                }
+            }
+            update(p, m, v, g, coefficients);
+        }
+    }
+}
+
+/// The formula, over slices of equal length.
+fn update<T: Real>(p: &mut [T], m: &mut [T], v: &mut [T], g: &[T], c: &Coefficients<T>) {
+    let (gain1, gain2) = (T::one() - c.beta1, T::one() - c.beta2);
+    dispatch(|| {
+        for (((p, m), v), &g) in p.iter_mut().zip(m).zip(v).zip(g) {
+            *m = c.beta1 * *m + gain1 * g;
+            *v = c.beta2 * *v + gain2 * g * g;
+            *p -= c.rate * *m / ((*v * c.correction).sqrt() + c.epsilon);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Algorithm 1 for one number, in the paper's order, in `f64`.
+    fn reference(mut p: f64, gradients: &[f64], rate: f64, c: AdamConfig) -> f64 {
+        let (mut m, mut v) = (0.0, 0.0);
+        for (t, g) in (1..).zip(gradients) {
+            m = c.beta1 * m + (1.0 - c.beta1) * g;
+            v = c.beta2 * v + (1.0 - c.beta2) * g.powi(2);
+            let m_hat = m / (1.0 - c.beta1.powi(t));
+            let v_hat = v / (1.0 - c.beta2.powi(t));
+            p -= rate * m_hat / (v_hat.sqrt() + c.epsilon);
+        }
+        p
+    }
+
+    fn battery<T: Real>(tolerance: f64) {
+        // More than one block, and no multiple of one.
+        let n = BLOCK + 37;
+        let config = AdamConfig { beta1: 0.8, beta2: 0.95, epsilon: 1e-3 };
+        let gradient = |i: usize, t: usize| ((i + 1) as f64 * 0.37 + t as f64).sin();
+        let mut adam = Adam::<T>::new(config, n).unwrap();
+        let mut p: Vec<T> = (0..n).map(|i| T::lit(i as f64 / n as f64)).collect();
+        for t in 0..12 {
+            let g: Vec<T> = (0..n).map(|i| T::lit(gradient(i, t))).collect();
+            if t % 2 == 0 {
+                adam.step(&mut p, &g, 0.01).unwrap();
+            } else {
+                let half: Vec<T> = g.iter().map(|&g| T::lit(0.5) * g).collect();
+                adam.step_sum(&mut p, || [&half[..], &half[..]].into_iter(), 0.01);
+            }
+        }
+        for (i, &p) in p.iter().enumerate() {
+            let g: Vec<f64> = (0..12).map(|t| gradient(i, t)).collect();
+            let exact = reference(i as f64 / n as f64, &g, 0.01, config);
+            assert!((p.as_f64() - exact).abs() < tolerance, "{i}: {p} {exact}");
+        }
+    }
+
+    #[test]
+    fn follows_the_formula() {
+        battery::<f64>(1e-14);
+        battery::<f32>(1e-5);
+    }
+
+    #[test]
+    fn first_step_has_the_length_of_the_rate() {
+        let mut p = [1.0_f64, 1.0];
+        Adam::new(AdamConfig::default(), 2).unwrap().step(&mut p, &[3.0, -0.02], 0.1).unwrap();
+        assert!((p[0] - 0.9).abs() < 1e-6 && (p[1] - 1.1).abs() < 1e-6);
+    }
+
+    #[test]
+    fn bad_input_is_named() {
+        let config = AdamConfig { beta2: 1.0, ..AdamConfig::default() };
+        let e = Adam::<f64>::new(config, 1).unwrap_err();
+        assert!(matches!(e, Error::OutOfRange { argument: "beta2", .. }));
+        let mut adam = Adam::<f64>::new(AdamConfig::default(), 2).unwrap();
+        assert!(adam.step(&mut [0.0; 2], &[0.0; 3], 0.1).is_err());
+        assert!(adam.step(&mut [0.0; 1], &[0.0; 2], 0.1).is_err());
+    }
+}

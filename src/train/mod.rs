@@ -1,0 +1,23 @@
+//! Training: Adam, schedules, the loop, and the trained network as a solver. Floor 7.
+//!
+//! - [`train`]: shuffles, steps, validates, reports to an observer;
+//! - [`Trainer`]: the single step, for loops of one's own;
+//! - [`Adam`], [`Schedule`]: the optimiser;
+//! - [`Estimator`]: a network that knows which problems it was trained for;
+//! - [`Rlista`]: the paper's network, trained in one call.
+//!
+//! Source: learned-optimizers paper (\[LO\]), table I.
+
+mod adam;
+mod estimator;
+mod rlista;
+mod schedule;
+#[cfg(test)]
+mod tests;
+mod trainer;
+
+pub use adam::{Adam, AdamConfig};
+pub use estimator::Estimator;
+pub use rlista::{Rlista, RlistaConfig};
+pub use schedule::Schedule;
+pub use trainer::{EpochInfo, TrainOptions, Trainer, TrainingReport, TrainingStatus, train};
