@@ -152,7 +152,11 @@ impl Noise {
         if let (Some(first), Some(second)) = (option, given.next()) {
             return Err(Fault::new(format!("{second}: expected only one of it and {first}")));
         }
-        match option {
+        let cut = args.number("--covariance-cut", FRACTION)?;
+        let idle = cut.filter(|_| matches!(option, None | Some("--error")));
+        let doubts = idle.map(|_| "--covariance-cut has no effect on error bars".to_owned());
+        let cut = cut.unwrap_or(Whitening::<f64>::default_cut());
+        let noise = match option {
             Some("--error") => {
                 let error = args.number("--error", POSITIVE)?.unwrap_or(1.0);
                 let sigma = vec![error * scale.abs(); columns.len()];
@@ -165,8 +169,8 @@ impl Noise {
                     doubts: Vec::new(),
                 })
             }
-            Some("--covariance") => Self::from_covariance(args, columns, scale),
-            Some(_) => Self::from_bins(args, columns, scale, values),
+            Some("--covariance") => Self::from_covariance(args, columns, scale, cut),
+            Some(_) => Self::from_bins(args, columns, scale, cut, values),
             None if columns.errors > 0 => Self::from_columns(table, columns, scale),
             None => Err(Fault::file(
                 table.path(),
@@ -176,7 +180,8 @@ impl Noise {
                     table.columns()
                 ),
             )),
-        }
+        }?;
+        Ok(Noise { doubts: noise.doubts.into_iter().chain(doubts).collect(), ..noise })
     }
 
     /// From the error columns of the data.
@@ -193,9 +198,12 @@ impl Noise {
     }
 
     /// From the covariance of the data.
-    fn from_covariance(args: &Args, columns: &Columns, scale: f64) -> Result<Self, Fault> {
-        let cut =
-            args.number("--covariance-cut", FRACTION)?.unwrap_or(Whitening::<f64>::default_cut());
+    fn from_covariance(
+        args: &Args,
+        columns: &Columns,
+        scale: f64,
+        cut: f64,
+    ) -> Result<Self, Fault> {
         let table = Table::read(args.path("--covariance").unwrap_or_default())?;
         let kept = selected(&table, columns)?;
         if table.rows() != table.columns() {
@@ -234,10 +242,9 @@ impl Noise {
         args: &Args,
         columns: &Columns,
         scale: f64,
+        cut: f64,
         values: &[f64],
     ) -> Result<Self, Fault> {
-        let cut =
-            args.number("--covariance-cut", FRACTION)?.unwrap_or(Whitening::<f64>::default_cut());
         let table = Table::read(args.path("--bins").unwrap_or_default())?;
         let kept = selected(&table, columns)?;
         let n = kept.len();
@@ -254,8 +261,10 @@ impl Noise {
         let whitening =
             Whitening::from_bins(&bins, CovarianceEstimator::default(), cut).map_err(locate)?;
         let (mean, sigma) = (bins.mean(), bins.errors());
-        let off = |((g, m), s): ((&f64, &f64), &f64)| (g - m).abs() / s;
-        let furthest = values.iter().zip(&mean).zip(&sigma).map(off).fold(0.0, f64::max);
+        // Data that are constant over the bins have no error bar to compare with.
+        let off =
+            |i: usize| if sigma[i] > 0.0 { (values[i] - mean[i]).abs() / sigma[i] } else { 0.0 };
+        let furthest = (0..n).map(off).fold(0.0, f64::max);
         let doubts = (furthest > 1.0).then(|| {
             format!(
                 "the data are not the mean of {}, from which they differ by up to {furthest:.1} error \

@@ -110,20 +110,33 @@ pub(crate) fn default_model(
     density: Density,
 ) -> std::result::Result<(DefaultModel, Option<String>), Fault> {
     let option = args.text("--default").unwrap_or("flat");
-    if option == "flat" {
-        return Ok((DefaultModel::Flat, None));
+    let refuse = |expected: &str| Fault::option("--default", option, expected);
+    let (model, doubt) = if option == "flat" {
+        (DefaultModel::Flat, None)
+    } else if option.split(':').next() == Some("gaussian") {
+        let expected = "gaussian:MU:SIGMA with a positive SIGMA";
+        let parameters = match option.split(':').collect::<Vec<_>>()[..] {
+            [_, centre, width] => number(centre, FINITE).zip(number(width, POSITIVE)),
+            _ => None,
+        };
+        let (centre, width) = parameters.ok_or_else(|| refuse(expected))?;
+        (DefaultModel::Gaussian { centre, width }, None)
+    } else {
+        tabulated(option, grid, density)?
+    };
+    match model.density_on(grid, 1.0) {
+        Ok(_) => Ok((model, doubt)),
+        Err(_) => Err(refuse("a default model with positive weight on the frequency grid")),
     }
-    if let Some(parameters) = option.strip_prefix("gaussian:") {
-        let refuse = || Fault::option("--default", option, "gaussian:MU:SIGMA, SIGMA positive");
-        let (centre, width) = parameters.split_once(':').ok_or_else(refuse)?;
-        let centre = number(centre, FINITE).ok_or_else(refuse)?;
-        let width = number(width, POSITIVE).ok_or_else(refuse)?;
-        return Ok((DefaultModel::Gaussian { centre, width }, None));
-    }
-    if option.starts_with("gaussian") && !std::path::Path::new(option).exists() {
-        return Err(Fault::option("--default", option, "flat, gaussian:MU:SIGMA or a file"));
-    }
-    let table = Table::read(option.into())?;
+}
+
+/// The default model in a file.
+fn tabulated(
+    path: &str,
+    grid: &FrequencyGrid,
+    density: Density,
+) -> std::result::Result<(DefaultModel, Option<String>), Fault> {
+    let table = Table::read(path.into())?;
     table.check_columns(2, 2, "omega and D")?;
     let values = table.column(1);
     if let Some(row) = values.iter().position(|&d| d < 0.0) {
@@ -133,17 +146,11 @@ pub(crate) fn default_model(
     let short = own.min() > grid.min() || own.max() < grid.max();
     let doubt = short.then(|| {
         format!(
-            "{option} ends within the frequency grid: the default model is constant beyond [{}, {}]",
+            "{path} ends within the frequency grid: the default model is constant beyond [{}, {}]",
             own.min(),
             own.max()
         )
     });
-    let model = Spectrum::new(own, values, density)
-        .map_err(|e| table.locate(&e, |_, index| Some((index, 1))))?;
-    let weight: f64 = grid.integrate(&model.values_at(grid.points()));
-    if !(weight > 0.0 && weight.is_finite()) {
-        let expected = "a default model with positive weight on the frequency grid";
-        return Err(Fault::file(table.path(), format!("integral {weight}: expected {expected}")));
-    }
+    let model = Spectrum::new(own, values, density).map_err(|e| Fault::file(table.path(), e))?;
     Ok((model.into(), doubt))
 }

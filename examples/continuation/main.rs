@@ -70,7 +70,14 @@ fn run(args: &Args) -> Result<(), Fault> {
     if !report.status.is_success() {
         doubts.push(format!("not converged: {}", report.status));
     }
-    let summary: String = doubts.iter().map(|doubt| format!("warning       {doubt}\n")).collect();
+    let lambda = method.lambda(&setup);
+    let mut summary = format!("{}{report}", data.measurement.noise_report());
+    if let Some(lambda) = lambda {
+        summary += &format!("lambda        {lambda:.6e}\n");
+    }
+    for doubt in &doubts {
+        summary += &format!("warning       {doubt}\n");
+    }
     doubts.extend(report.warnings.iter().map(ToString::to_string));
 
     destinations.write(&Results {
@@ -79,10 +86,10 @@ fn run(args: &Args) -> Result<(), Fault> {
         problem: &problem,
         solution: &solution,
         default_model: method.default_model(&setup).as_deref(),
+        lambda,
         warnings: &doubts,
     })?;
-    let noise = data.measurement.noise_report();
-    write(&mut std::io::stderr(), &format!("{noise}{report}{summary}"))
+    write(&mut std::io::stderr(), &summary)
 }
 
 /// Runs a solver under a progress bar, which shows only on a terminal.

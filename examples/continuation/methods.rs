@@ -137,6 +137,11 @@ impl Method {
             .collect()
     }
 
+    /// The weight of the l1 norm, if the method has one.
+    pub(crate) fn lambda(&self, setup: &Setup) -> Option<f64> {
+        self.options.contains(&"--lambda").then_some(setup.lambda)
+    }
+
     /// The default model on the grid, if the method has one.
     pub(crate) fn default_model(&self, setup: &Setup) -> Option<Vec<f64>> {
         let uses = self.options.contains(&"--default");

@@ -123,6 +123,8 @@ pub(crate) struct Results<'a> {
     pub(crate) solution: &'a Solution,
     /// Default model on the grid, for methods that have one.
     pub(crate) default_model: Option<&'a [f64]>,
+    /// Weight of the l1 norm, for methods that have one.
+    pub(crate) lambda: Option<f64>,
     pub(crate) warnings: &'a [String],
 }
 
@@ -163,6 +165,7 @@ impl Results<'_> {
             "rule": maxent.map(|m| m.rule),
             "alpha": maxent.map(|m| m.alpha),
             "kinetic": maxent.map(|m| m.kinetic),
+            "lambda": self.lambda,
             "chi2": report.chi2,
             "n_data": report.n_data,
             "n_good": maxent.map(|m| m.n_good),
@@ -174,6 +177,7 @@ impl Results<'_> {
             "residual": residual,
             "iterations": report.iterations,
             "warnings": self.warnings,
+            "noise": self.data.measurement.noise_report().treatment.to_string(),
             "kernel": self.chosen.kind.name,
             "beta": self.chosen.beta,
             "complex": self.chosen.kind.complex,

@@ -103,7 +103,10 @@ impl Table {
 
     /// The cell in a row and a column, counted from 0, is not what was expected.
     pub(crate) fn fault(&self, row: usize, column: usize, expected: impl Display) -> Fault {
-        self.wrong(row, column, &self.value(row, column).to_string(), expected)
+        let value = self.value(row, column);
+        let plain = value == 0.0 || (1e-5..1e16).contains(&value.abs());
+        let value = if plain { value.to_string() } else { format!("{value:e}") };
+        self.wrong(row, column, &value, expected)
     }
 
     /// Something else than a cell, found at a row and a column, is not what was expected.

@@ -59,6 +59,12 @@ fn cells_of_the_data() {
             "'4 columns': expected x g [error] for fermion-tau",
         ),
         ("empty-cell", "0, 0.5, 1e-3\n1, , 1e-3\n", at(2, 2), "'': expected a number"),
+        (
+            "tiny-error",
+            "0 0.5 1e-3\n1 0.5 -1e-7\n",
+            at(2, 3),
+            "'-1e-7': expected a positive number",
+        ),
         ("time", "0 0.5 1e-3\n2.5 0.5 1e-3\n", at(2, 1), "'2.5': expected an imaginary time"),
         ("not-utf8", "0 0.5\u{1b} 1e-3\n", at(1, 2), "expected a number"),
     ];
@@ -206,7 +212,7 @@ fn default_models() {
     let cases = [
         ("negative", "-4 1\n0 -1\n4 1\n", "d.txt, line 2, column 2: '-1': expected a non-negative"),
         ("unsorted", "-4 1\n4 1\n0 1\n", "d.txt, line 3, column 1: '0': expected increasing"),
-        ("zero", "-4 0\n4 0\n", "d.txt: integral 0: expected a default model"),
+        ("zero", "-4 0\n4 0\n", "--default 'd.txt': expected a default model with positive weight"),
         ("columns", "-4\n4\n", "d.txt, line 1, column 2"),
     ];
     for (name, model, complaint) in cases {
@@ -214,9 +220,16 @@ fn default_models() {
         let options = format!("{TAU} --default d.txt");
         refused_with(&format!("default-{name}"), &files, &options, &[complaint]);
     }
-    for (i, model) in ["gaussian:0", "gaussian:0:0", "gaussian:0:-1", "gaussian:a:1", "gaussian"]
-        .into_iter()
-        .enumerate()
+    for (i, model) in [
+        "gaussian:0",
+        "gaussian:0:0",
+        "gaussian:0:-1",
+        "gaussian:a:1",
+        "gaussian",
+        "gaussian:100:0.1",
+    ]
+    .into_iter()
+    .enumerate()
     {
         let options = format!("{TAU} --default {model}");
         refused(&format!("gaussian-{i}"), GOOD, &options, &["--default", &format!("'{model}'")]);

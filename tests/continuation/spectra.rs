@@ -160,6 +160,7 @@ fn report_and_plot() {
         assert!(report[key].is_null(), "{key}: {}", report[key]);
     }
     assert!(report["iterations"].is_number());
+    assert_eq!(report["lambda"], 0.1);
     assert!(spectrum[1].iter().all(|&a| a >= 0.0));
 }
 
@@ -395,6 +396,11 @@ fn no_convergence_is_said() {
     assert_eq!(report["iterations"], 3);
     assert!(report["warnings"].to_string().contains("not converged"), "{report}");
     assert_eq!(columns(&run.stdout)[0].len(), 121);
+    // A rule that does not apply: error bars so large that the default model fits.
+    let (spectrum, report) = bench.solve(&format!("{TAU} --alpha chi2kink --error 1e3 data.txt"));
+    assert_eq!(report["status"], "no alpha");
+    assert!(report["warnings"].to_string().contains("chi2kink found no alpha"), "{report}");
+    assert!(spectrum[1].iter().all(|&a| a > 0.0));
 }
 
 #[test]
