@@ -54,7 +54,7 @@ mod tests {
         let small = T::lit(10.0) * T::EPSILON.powf(T::lit(2.0 / 3.0));
         assert!(check_gradient(f, &x, &right).unwrap() < small);
         assert!(check_gradient(f, &x, &wrong).unwrap() > T::lit(0.05));
-        let undefined = check_gradient(|x| (x[0] - x[0]) / T::zero(), &x, &right).unwrap();
+        let undefined = check_gradient(|_| T::zero() / T::zero(), &x, &right).unwrap();
         assert!(!undefined.is_finite());
     }
 

@@ -66,8 +66,8 @@ impl<M: FixedPointMap<T>, T: Real> Iterator for Iterates<M, T> {
 
     fn next(&mut self) -> Option<T> {
         self.map.step(&self.point, &mut self.other);
-        // v − v is zero for finite v only; the sum needs no branch.
-        let finite = self.other.iter().map(|&v| v - v).sum::<T>() == T::zero();
+        // 0·v is zero for finite v only; the sum needs no branch.
+        let finite = self.other.iter().map(|&v| T::zero() * v).sum::<T>() == T::zero();
         if !finite {
             return None;
         }

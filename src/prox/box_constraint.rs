@@ -22,10 +22,10 @@ impl<T: Real> BoxConstraint<T> {
         let bad = |argument, value: T, expected| {
             Err(Error::OutOfRange { argument, value: value.as_f64(), expected })
         };
-        if !(lower < T::INFINITY) {
+        if lower.as_f64().is_nan() || lower == T::INFINITY {
             return bad("lower", lower, "a number or minus infinity");
         }
-        if !(upper > -T::INFINITY) {
+        if upper.as_f64().is_nan() || upper == -T::INFINITY {
             return bad("upper", upper, "a number or infinity");
         }
         if upper < lower {
@@ -85,6 +85,7 @@ separable_prox!(BoxConstraint<T>);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prox::Prox;
 
     #[test]
     fn bounds_are_checked() {
@@ -98,5 +99,17 @@ mod tests {
         assert_eq!(argument(0.0, -1.0), Some("upper"));
         assert_eq!(argument(f64::NEG_INFINITY, f64::INFINITY), None);
         assert_eq!(argument(2.0, 2.0), None);
+    }
+
+    #[test]
+    fn infinite_bounds_are_none() {
+        let half_line = BoxConstraint::new(1.0, f64::INFINITY).unwrap();
+        let mut x = [0.0; 2];
+        assert_eq!(half_line.prox_into(&[-3.0, 1e300], 1.0, &mut x), 0.0);
+        assert_eq!(x, [1.0, 1e300]);
+        // f*(y) = y for y ≤ 0, +∞ beyond.
+        let below = Prox::conjugate(&half_line, &[-2.0, 0.0]).unwrap();
+        assert_eq!((below.scale, below.value), (1.0, -2.0));
+        assert_eq!(Prox::conjugate(&half_line, &[2.0, 0.0]).unwrap().scale, 0.0);
     }
 }

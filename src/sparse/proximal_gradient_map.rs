@@ -24,7 +24,7 @@ use nalgebra::DMatrix;
 /// use std::ops::ControlFlow;
 ///
 /// // K = I: the optimum is the soft threshold of g.
-/// let kernel = dmatrix![1.0, 0.0; 0.0, 1.0];
+/// let kernel = dmatrix![1.0_f64, 0.0; 0.0, 1.0];
 /// let map = ProximalGradientMap::new(&kernel, &[3.0, 0.5], SoftThreshold, 1.0)?;
 /// let options = IterationOptions::default();
 /// let answer = iterate(map, &[0.0, 0.0], &options, |_| ControlFlow::Continue(()))?;

@@ -165,7 +165,7 @@ fn objectives_fall_at_least_as_fast_as_theory_says() {
     let mut last = f64::INFINITY;
     for k in 1..=400 {
         let n = k as f64;
-        (plain.next(), fast.next(), restarted.next());
+        assert!(plain.next().is_some() && fast.next().is_some() && restarted.next().is_some());
         let excess = oracle.objective(plain.point()) - minimum;
         assert!(excess <= last + 1e-12 && excess <= l * square / (2.0 * n));
         last = excess;
