@@ -1,0 +1,289 @@
+//! Bad input is an error of its own variant, naming the argument; nothing panics.
+
+use fredholm::nalgebra::DMatrix;
+use fredholm::{
+    Bins, BosonTimeSymmetric, BoxConstraint, Chi2Kink, DefaultModel, Density, Error,
+    FermionMatsubara, FermionTime, FixedAlpha, ForwardModel, FrequencyGrid, FromFn, Gcv, Kernel,
+    Laplace, MaxEnt, Measurement, Problem, ProximalGradient, Simplex, Solver, Spectrum,
+    Transformed, Whitening,
+};
+use proptest::prelude::*;
+
+const TAU: [f64; 4] = [0.0, 1.0, 2.0, 3.0];
+const G: [f64; 4] = [0.5, 0.2, 0.2, 0.5];
+
+fn grid() -> FrequencyGrid {
+    FrequencyGrid::uniform(-3.0, 3.0, 31).unwrap()
+}
+
+fn problem() -> Problem {
+    let data = Measurement::with_uniform_error(&TAU, &G, 1e-2).unwrap();
+    Problem::new(&FermionTime::new(3.0).unwrap(), &data, &grid()).unwrap()
+}
+
+/// The message names what the user has to look at.
+fn says(error: &Error, words: &[&str]) {
+    let text = error.to_string();
+    for word in words {
+        assert!(text.contains(word), "`{text}` does not mention `{word}`");
+    }
+}
+
+#[test]
+fn nan_and_infinity() {
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let with_bad = [0.5, bad, 0.2, 0.5];
+        for (result, name) in [
+            (Measurement::with_uniform_error(&TAU, &with_bad, 1e-2).map(drop), "values"),
+            (Measurement::with_uniform_error(&with_bad, &G, 1e-2).map(drop), "x"),
+            (Measurement::with_errors(&TAU, &G, &with_bad).map(drop), "errors"),
+            (FrequencyGrid::from_points(with_bad.to_vec()).map(drop), "points"),
+            (Bins::from_slice(&with_bad, 2).map(drop), "bins"),
+            (problem().with_data(&with_bad).map(drop), "values"),
+            (FermionTime::new(bad).map(drop), "beta"),
+            (FrequencyGrid::uniform(bad, 1.0, 5).map(drop), "min"),
+            (Simplex::new(bad).map(drop), "sum"),
+            (Spectrum::new(grid(), vec![bad; 31], Density::Spectral).map(drop), "values"),
+        ] {
+            let error = result.unwrap_err();
+            assert!(matches!(error, Error::NonFinite { .. }), "{name}: {error:?}");
+            says(&error, &[name, "finite"]);
+        }
+    }
+    // A bound may be infinite, so NaN is merely out of range.
+    let error = BoxConstraint::new(f64::NAN, 1.0).unwrap_err();
+    assert!(matches!(error, Error::OutOfRange { argument: "lower", .. }), "{error:?}");
+    let mut covariance = DMatrix::identity(4, 4);
+    covariance[(2, 1)] = f64::NAN;
+    let error = Measurement::with_covariance(&TAU, &G, &covariance).unwrap_err();
+    assert!(matches!(error, Error::NonFinite { argument: "covariance", .. }), "{error:?}");
+    // A kernel of the user's that is not finite somewhere.
+    let kernel = FromFn::new(|x: f64, w: f64| 1.0 / (x * w));
+    let error = kernel.matrix(&TAU, &[1.0, 2.0]).unwrap_err();
+    assert!(matches!(error, Error::NonFinite { argument: "kernel", index: 0, .. }), "{error:?}");
+}
+
+#[test]
+fn empty() {
+    let none: [f64; 0] = [];
+    for (result, name) in [
+        (Measurement::with_uniform_error(&none, &G, 1e-2).map(drop), "x"),
+        (Measurement::with_uniform_error(&TAU, &none, 1e-2).map(drop), "values"),
+        (Whitening::from_errors(&none).map(drop), "errors"),
+        (FrequencyGrid::from_points(none.to_vec()).map(drop), "points"),
+        (FrequencyGrid::uniform(0.0, 1.0, 0).map(drop), "n"),
+        (FermionTime::new(1.0).unwrap().matrix(&none, &TAU).map(drop), "x"),
+        (FermionTime::new(1.0).unwrap().matrix(&[0.0], &none).map(drop), "omega"),
+        (Bins::<f64>::new(DMatrix::zeros(0, 3)).map(drop), "bins"),
+        (Bins::<f64>::new(DMatrix::zeros(1, 3)).map(drop), "bins"),
+        (Bins::<f64>::new(DMatrix::zeros(3, 0)).map(drop), "data"),
+    ] {
+        let error = result.unwrap_err();
+        assert!(matches!(error, Error::Empty { .. }), "{name}: {error:?}");
+        says(&error, &[name, "empty"]);
+    }
+}
+
+#[test]
+fn mismatched() {
+    let kernel = FermionTime::new(3.0).unwrap();
+    let short = Measurement::with_uniform_error(&TAU, &G[..3], 1e-2).unwrap();
+    let complex = Measurement::with_uniform_error(&TAU, &G, 1e-2).unwrap();
+    let matsubara = Problem::new(&FermionMatsubara, &complex, &grid());
+    for (result, words) in [
+        (Measurement::with_errors(&TAU, &G, &[1e-2; 3]).map(drop), ["errors", "3", "4"]),
+        (Problem::new(&kernel, &short, &grid()).map(drop), ["data", "3", "4"]),
+        (problem().with_data(&G[..2]).map(drop), ["values", "2", "4"]),
+        (problem().chi2(&G).map(drop), ["weights", "4", "31"]),
+        (problem().back_continue(&G).map(drop), ["weights", "4", "31"]),
+        (Spectrum::new(grid(), vec![0.0; 30], Density::Spectral).map(drop), ["values", "30", "31"]),
+        (
+            Measurement::with_covariance(&TAU, &G, &DMatrix::identity(3, 3)).map(drop),
+            ["covariance", "3", "4"],
+        ),
+        (Bins::from_slice(&[0.0; 7], 2).map(drop), ["bins", "7", "6"]),
+        (FrequencyGrid::with_weights(vec![0.0, 1.0], vec![1.0]).map(drop), ["weights", "1", "2"]),
+    ] {
+        let error = result.unwrap_err();
+        assert!(matches!(error, Error::LengthMismatch { .. }), "{error:?}");
+        says(&error, &words);
+    }
+    // ω₀ = 0 is no fermionic frequency: the axis is refused before lengths are compared.
+    assert!(matches!(matsubara, Err(Error::ElementOutOfRange { argument: "x", index: 0, .. })));
+    let transformed = Transformed::new(DMatrix::identity(2, 3), kernel, &TAU);
+    assert!(matches!(transformed.map(drop), Err(Error::LengthMismatch { .. })));
+}
+
+#[test]
+fn unsorted() {
+    for points in [vec![0.0, 2.0, 1.0], vec![0.0, 1.0, 1.0]] {
+        let error = FrequencyGrid::from_points(points).unwrap_err();
+        assert!(matches!(error, Error::NotIncreasing { index: 2, .. }), "{error:?}");
+        says(&error, &["points", "increasing"]);
+    }
+    let error = FrequencyGrid::uniform(2.0, -2.0, 5).unwrap_err();
+    assert!(matches!(error, Error::NotIncreasing { .. }), "{error:?}");
+}
+
+#[test]
+fn errors_that_are_not_positive() {
+    for bad in [0.0, -1e-3] {
+        let error = Measurement::with_errors(&TAU, &G, &[1e-3, 1e-3, bad, 1e-3]).unwrap_err();
+        assert!(
+            matches!(error, Error::ElementOutOfRange { argument: "errors", index: 2, .. }),
+            "{error:?}"
+        );
+        says(&error, &["errors", "[2]", "positive"]);
+    }
+}
+
+#[test]
+fn covariance() {
+    let with = |c: &DMatrix<f64>| Measurement::with_covariance(&TAU, &G, c);
+    let mut asymmetric = DMatrix::identity(4, 4);
+    asymmetric[(0, 3)] = 0.5;
+    assert!(matches!(with(&asymmetric), Err(Error::NotSymmetric { .. })));
+    let mut indefinite = DMatrix::identity(4, 4);
+    indefinite[(0, 0)] = -1.0;
+    assert!(matches!(with(&indefinite), Err(Error::NotPositiveSemidefinite { .. })));
+    assert!(matches!(with(&DMatrix::zeros(4, 4)), Err(Error::SingularCovariance { .. })));
+    assert!(matches!(with(&DMatrix::identity(4, 3)), Err(Error::LengthMismatch { .. })));
+    // Rank deficient but not zero: fewer modes, no error.
+    let data = with(&DMatrix::from_element(4, 4, 1e-4)).unwrap();
+    assert_eq!(data.whitening().rows(), 1);
+    // Bins that never change have no noise to divide by.
+    let constant = Bins::new(DMatrix::from_element(5, 4, 0.3)).unwrap();
+    let error = Measurement::from_bins(&TAU, &constant).unwrap_err();
+    assert!(matches!(error, Error::SingularCovariance { .. }), "{error:?}");
+}
+
+#[test]
+fn outside_the_kernels_domain() {
+    let beyond = [0.0, 1.0, 2.0, 3.1];
+    let time = FermionTime::new(3.0).unwrap();
+    let boson = BosonTimeSymmetric::new(3.0).unwrap();
+    for (result, words) in [
+        (time.matrix(&beyond, &[0.0]).map(drop), ["x", "[3]", "3.1"]),
+        (boson.matrix(&TAU, &[-1.0, 1.0]).map(drop), ["omega", "[0]", "-1"]),
+        (Laplace.matrix(&TAU, &[1.0, -0.5]).map(drop), ["omega", "[1]", "-0.5"]),
+    ] {
+        let error = result.unwrap_err();
+        assert!(matches!(error, Error::ElementOutOfRange { .. }), "{error:?}");
+        says(&error, &words);
+    }
+    for beta in [0.0, -3.0] {
+        let error = FermionTime::new(beta).unwrap_err();
+        assert!(matches!(error, Error::OutOfRange { argument: "beta", .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn parameters_of_solvers() {
+    let p = problem();
+    let fails = |result: fredholm::Result<fredholm::Solution>, name: &str| {
+        says(&result.unwrap_err(), &[name]);
+    };
+    fails(MaxEnt::default().kinetic(-1.0).solve(&p), "kinetic");
+    fails(MaxEnt::default().kinetic(f64::NAN).solve(&p), "kinetic");
+    fails(MaxEnt::default().norm(0.0).solve(&p), "norm");
+    fails(MaxEnt::default().tolerance(0.0).solve(&p), "tolerance");
+    fails(MaxEnt::default().ladder_points(1).solve(&p), "ladder");
+    for alpha in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert!(MaxEnt::default().alpha(FixedAlpha(alpha)).solve(&p).is_err(), "{alpha}");
+    }
+    let narrow = DefaultModel::Gaussian { centre: 0.0, width: 0.0 };
+    fails(MaxEnt::default().default_model(narrow).solve(&p), "width");
+    let far = DefaultModel::Gaussian { centre: 1e6, width: 0.1 };
+    fails(MaxEnt::default().default_model(far).solve(&p), "default model");
+    let negative = Spectrum::from_fn(grid(), |_| -1.0).unwrap();
+    fails(MaxEnt::default().default_model(negative).solve(&p), "default model");
+    fails(ProximalGradient::ista(-1.0).solve(&p), "lambda");
+    fails(ProximalGradient::fista(f64::NAN).solve(&p), "lambda");
+    fails(ProximalGradient::ista(1.0).tolerance(-1.0).solve(&p), "tolerance");
+}
+
+/// Numbers of any kind, a bad one now and then.
+fn number() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        60 => 0.1..10.0,
+        2 => -10.0..10.0,
+        1 => Just(0.0),
+        1 => Just(f64::NAN),
+        1 => Just(f64::INFINITY),
+        1 => any::<f64>(),
+    ]
+}
+
+/// Lists of equal length as a rule.
+fn lists() -> impl Strategy<Value = [Vec<f64>; 3]> {
+    let of = |n| prop::collection::vec(number(), n);
+    prop_oneof![
+        8 => (of(4..5), of(4..5), of(4..5)),
+        1 => (of(0..6), of(0..6), of(0..6)),
+    ]
+    .prop_map(|(x, g, e)| [x, g, e])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    /// Whatever comes in, a result comes out; and what is accepted is finite.
+    #[test]
+    fn nothing_panics(
+        [x, g, e] in lists(),
+        mut points in prop::collection::vec(number(), 0..8),
+        sorted in prop::bool::weighted(0.9),
+        (beta, alpha, kinetic) in (number(), number(), number()),
+    ) {
+        if sorted {
+            points.sort_by(f64::total_cmp);
+        }
+        let run = || -> fredholm::Result<()> {
+            let grid = FrequencyGrid::from_points(points)?;
+            let data = Measurement::with_errors(&x, &g, &e)?;
+            let problem = Problem::new(&FermionTime::new(beta + 10.0)?, &data, &grid)?;
+            let solver = MaxEnt::default().alpha(FixedAlpha(alpha)).kinetic(kinetic);
+            let solution = solver.max_iterations(20).solve(&problem)?;
+            assert!(solution.spectrum().values().iter().all(|v| v.is_finite()));
+            Ok(())
+        };
+        let _ = run();
+        let _ = FrequencyGrid::uniform(beta, alpha, 5);
+        let _ = FrequencyGrid::tangent(beta, alpha, 5, kinetic);
+        let _ = FrequencyGrid::lorentzian(beta, alpha, 5, kinetic);
+        let _ = FrequencyGrid::hyperbolic(beta, alpha, 5, kinetic);
+        let _ = FrequencyGrid::logarithmic(beta, alpha, 5);
+        let _ = Bins::from_slice(&g, x.len());
+    }
+
+    /// Data of any finite size: solved, or refused, or a status; never a panic or a NaN spectrum.
+    #[test]
+    fn extreme_scales_end_in_a_status(
+        scale in -300.0..300.0_f64,
+        error in -300.0..300.0_f64,
+        rule in 0..3_usize,
+    ) {
+        let values = G.map(|v| v * 10_f64.powf(scale));
+        let run = || -> fredholm::Result<()> {
+            let data = Measurement::with_uniform_error(&TAU, &values, 10_f64.powf(error))?;
+            let problem = Problem::new(&FermionTime::new(3.0)?, &data, &grid())?;
+            let solver = MaxEnt::default().ladder_points(8).max_iterations(20);
+            let solver = match rule {
+                0 => solver.alpha(Gcv::default()),
+                1 => solver.alpha(Chi2Kink::default()),
+                _ => solver.alpha(FixedAlpha(1.0)),
+            };
+            let solution = solver.solve(&problem)?;
+            assert!(solution.spectrum().values().iter().all(|v| v.is_finite()));
+            Ok(())
+        };
+        let _ = run();
+    }
+}
+
+#[test]
+fn models_check_their_whitening() {
+    let whitening = Whitening::from_errors(&[1.0; 3]).unwrap();
+    let model = ForwardModel::new(&FermionTime::new(3.0).unwrap(), &TAU, &grid(), whitening);
+    assert!(matches!(model.map(drop), Err(Error::LengthMismatch { .. })));
+}
