@@ -1,0 +1,115 @@
+//! Analytic continuation of data from text files: columns of G(τ) or G(iω_n) with error bars in, a
+//! spectrum out. `--help` lists the options.
+//!
+//! - `args`: the command line; `fault`: bad input as one line; `table`: numbers that know their place;
+//! - `kernels`, `data`, `grid`, `methods`: what the options ask for, one table of choices each;
+//! - `output`: spectrum, report and plot.
+
+mod args;
+mod data;
+mod fault;
+mod grid;
+mod kernels;
+mod methods;
+mod output;
+#[path = "../common/plot.rs"]
+mod plot;
+mod table;
+
+use args::{Args, Command};
+use data::Data;
+use fault::Fault;
+use fredholm::{Error, Problem, Solution};
+use grid::Omega;
+use indicatif::{ProgressBar, ProgressStyle};
+use kernels::Chosen;
+use methods::Method;
+use output::{Destinations, Results};
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let done = Args::parse(std::env::args_os().skip(1)).and_then(|command| match command {
+        Command::Help => write(&mut std::io::stdout(), &args::usage()),
+        Command::Run(args) => run(&args),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            // If standard error is closed nobody can be told.
+            let _ = writeln!(std::io::stderr(), "continuation: {fault}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Reads, solves, writes. Nothing is written before everything is known to be in order.
+fn run(args: &Args) -> Result<(), Fault> {
+    let chosen = Chosen::from_args(args)?;
+    let method = Method::from_args(args)?;
+    let destinations = Destinations::from_args(args)?;
+    let data = Data::from_args(args, chosen.kind)?;
+    let omega = Omega::from_args(args)?;
+    let problem =
+        Problem::new(&*chosen.kernel, &data.measurement, &omega.grid).map_err(|e| match e {
+            Error::NonFinite { argument: "omega", .. }
+            | Error::ElementOutOfRange { argument: "omega", .. } => omega.locate(&e),
+            e => data.locate(&e),
+        })?;
+    let (default_model, default_doubt) =
+        grid::default_model(args, &omega.grid, chosen.kernel.density())?;
+    let setup = methods::Setup::new(args, &problem, default_model)?;
+
+    let mut doubts = method.doubts(args);
+    doubts.extend(chosen.doubts(data.measurement.x(), &data.table));
+    doubts.extend(data.doubts.iter().cloned());
+    doubts.extend(default_doubt);
+
+    let solution = with_progress(|progress| method.solve(&setup, progress))?;
+    let report = solution.report();
+    if !report.status.is_success() {
+        doubts.push(format!("not converged: {}", report.status));
+    }
+    let lambda = method.lambda(&setup);
+    let mut summary = format!("{}{report}", data.measurement.noise_report());
+    if let Some(lambda) = lambda {
+        summary += &format!("lambda        {lambda:.6e}\n");
+    }
+    for doubt in &doubts {
+        summary += &format!("warning       {doubt}\n");
+    }
+    doubts.extend(report.warnings.iter().map(ToString::to_string));
+
+    destinations.write(&Results {
+        chosen: &chosen,
+        data: &data,
+        problem: &problem,
+        solution: &solution,
+        default_model: method.default_model(&setup).as_deref(),
+        lambda,
+        warnings: &doubts,
+    })?;
+    write(&mut std::io::stderr(), &summary)
+}
+
+/// Runs a solver under a progress bar, which shows only on a terminal.
+fn with_progress(
+    solve: impl FnOnce(methods::Progress) -> Result<Solution, Fault>,
+) -> Result<Solution, Fault> {
+    let style = ProgressStyle::with_template("{spinner} {elapsed} {msg}").map_err(Fault::new)?;
+    let bar = ProgressBar::no_length().with_style(style);
+    let result = solve(&mut |state| {
+        bar.set_message(state.to_string());
+        bar.tick();
+    });
+    bar.finish_and_clear();
+    result
+}
+
+/// Writes text to a stream; a reader that has gone away is no fault.
+fn write(stream: &mut impl Write, text: &str) -> Result<(), Fault> {
+    match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Fault::new(e)),
+        _ => Ok(()),
+    }
+}
