@@ -14,11 +14,14 @@ use fredholm::{
     Spectrum, TrainOptions, TrainingSet, Whitening,
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use plotters::prelude::*;
+use plot::{Colour, Mark, Panel, Series};
 use std::error::Error;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
+
+#[path = "common/plot.rs"]
+mod plot;
 
 const BETA: f64 = 16.0;
 const TIMES: usize = 100;
@@ -139,6 +142,10 @@ impl Options {
     }
 }
 
+fn series<'a>(label: &'a str, spectrum: &'a Spectrum, mark: Mark, colour: Colour) -> Series<'a> {
+    Series { label, x: spectrum.grid().points(), y: spectrum.values(), errors: &[], mark, colour }
+}
+
 /// A method's answer to the first case, and its median error over all.
 struct Row {
     name: &'static str,
@@ -224,56 +231,21 @@ fn draw_text(truth: &Spectrum, rows: &[Row]) {
 }
 
 fn draw_svg(path: &str, truth: &Spectrum, rows: &[Row]) -> Result<(), Box<dyn Error>> {
-    let top = rows
-        .iter()
-        .flat_map(|r| r.solution.spectrum().values().to_vec())
-        .chain(truth.values().to_vec())
-        .fold(0.0_f64, f64::max);
-    let root = SVGBackend::new(path, (900, 560)).into_drawing_area();
-    root.fill(&WHITE)?;
-    let (min, max) = (truth.grid().min(), truth.grid().max());
-    let mut chart = ChartBuilder::on(&root)
-        .margin(16)
-        .x_label_area_size(44)
-        .y_label_area_size(56)
-        .build_cartesian_2d(min..max, 0.0..1.1 * top)?;
-    chart
-        .configure_mesh()
-        .disable_mesh()
-        .x_desc("omega")
-        .y_desc("A(omega)")
-        .label_style(("sans-serif", 15))
-        .axis_desc_style(("sans-serif", 17))
-        .draw()?;
-    let points = |s: &Spectrum| -> Vec<(f64, f64)> {
-        s.grid().points().iter().copied().zip(s.values().iter().copied()).collect()
-    };
-    let grey = RGBColor(205, 205, 205);
-    chart
-        .draw_series(AreaSeries::new(points(truth), 0.0, grey.mix(0.6)))?
-        .label("truth")
-        .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 24, y + 5)], grey.filled()));
-    let colours = [
-        RGBColor(150, 110, 60),
-        RGBColor(60, 160, 90),
-        RGBColor(50, 100, 200),
-        RGBColor(210, 40, 50),
-    ];
+    let colours = [Colour::Purple, Colour::Green, Colour::Blue, Colour::Orange];
+    let mut curves = vec![series("truth", truth, Mark::Area, Colour::Grey)];
     for (row, colour) in rows.iter().zip(colours) {
-        let style = colour.stroke_width(2);
-        chart
-            .draw_series(LineSeries::new(points(row.solution.spectrum()), style))?
-            .label(format!("{} (RSE {:.3})", row.name, row.rse))
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 24, y)], style));
+        // RLISTA+ often runs right over RLISTA.
+        let mark = if row.name == "RLISTA" { Mark::Points } else { Mark::Line };
+        curves.push(series(row.name, row.solution.spectrum(), mark, colour));
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .legend_area_size(32)
-        .label_font(("sans-serif", 15))
-        .border_style(BLACK.mix(0.2))
-        .background_style(WHITE.mix(0.9))
-        .draw()?;
-    root.present()?;
+    let panel = Panel {
+        title: "A(ω)".into(),
+        x_label: "ω",
+        y_label: "A(ω)",
+        height: 520,
+        from_zero: true,
+        series: curves,
+    };
+    std::fs::write(path, plot::svg(900, &[panel])?)?;
     Ok(())
 }

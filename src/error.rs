@@ -235,3 +235,13 @@ pub(crate) fn check_increasing<T: Real>(argument: &'static str, values: &[T]) ->
         }),
     }
 }
+
+/// `Err` unless in (0, 1).
+pub(crate) fn check_open_unit_interval<T: Real>(argument: &'static str, value: T) -> Result<()> {
+    check_scalar(argument, value)?;
+    if value > T::zero() && value < T::one() {
+        Ok(())
+    } else {
+        Err(Error::OutOfRange { argument, value: value.as_f64(), expected: "a number in (0, 1)" })
+    }
+}

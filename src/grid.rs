@@ -3,7 +3,10 @@
 //! A density A(ω) is turned into weights a_j = A(ω_j) Δω_j, so that ∫A dω = Σ a_j. The weights are the
 //! trapezoid rule's cell widths (half cells at both ends) unless others are given.
 
-use crate::error::{Error, Result, check_increasing, check_len, check_not_empty, check_scalar};
+use crate::error::{
+    Error, Result, check_increasing, check_len, check_not_empty, check_open_unit_interval,
+    check_scalar,
+};
 use crate::real::{Real, all_close};
 
 /// A strictly increasing grid of real frequencies with positive quadrature weights.
@@ -41,7 +44,7 @@ impl<T: Real> FrequencyGrid<T> {
     /// # Errors
     /// As [`uniform`](Self::uniform); `p` outside (0, 1).
     pub fn tangent(min: T, max: T, n: usize, p: T) -> Result<Self> {
-        open_unit_interval("p", p)?;
+        check_open_unit_interval("p", p)?;
         let q = p * T::frac_pi_2();
         Self::mapped(min, max, n, |u| (q * u).tan() / q.tan())
     }
@@ -173,15 +176,6 @@ fn check_ends<T: Real>(min: T, max: T, n: usize) -> Result<()> {
         });
     }
     check_not_empty("n", n, 2)
-}
-
-fn open_unit_interval<T: Real>(argument: &'static str, value: T) -> Result<()> {
-    check_scalar(argument, value)?;
-    if value > T::zero() && value < T::one() {
-        Ok(())
-    } else {
-        Err(Error::OutOfRange { argument, value: value.as_f64(), expected: "a number in (0, 1)" })
-    }
 }
 
 impl<T: Real> approx::AbsDiffEq for FrequencyGrid<T> {

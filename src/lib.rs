@@ -77,6 +77,8 @@ mod solution;
 mod sparse;
 mod spectrum;
 mod synthetic;
+#[cfg(test)]
+mod test_support;
 mod train;
 
 pub use error::{Error, Result};
