@@ -8,6 +8,7 @@ use fredholm::{
     Transformed, Whitening,
 };
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 
 const TAU: [f64; 4] = [0.0, 1.0, 2.0, 3.0];
 const G: [f64; 4] = [0.5, 0.2, 0.2, 0.5];
@@ -225,7 +226,10 @@ fn lists() -> impl Strategy<Value = [Vec<f64>; 3]> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/proptest-regressions/bad_input.txt"))),
+        ..ProptestConfig::with_cases(500)
+    })]
 
     /// Whatever comes in, a result comes out; and what is accepted is finite.
     #[test]

@@ -143,7 +143,7 @@ fn matsubara_kernels_are_fourier_transforms_of_time_kernels() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(crate::test_support::cases(200))]
 
     /// K(β−τ, −ω) = K(τ, ω); folded kernels are sums of the plain ones; norms.
     #[test]

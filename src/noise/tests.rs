@@ -64,7 +64,7 @@ fn mean_chi2(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(crate::test_support::cases(40))]
 
     /// W C Wᵀ = 1 on the kept modes; WᵀW is a generalised inverse of C; the rank is found.
     #[test]
