@@ -28,8 +28,9 @@ use crate::solution::Status;
 const CUT: f64 = 1e-14;
 /// A predicted change of u beyond this is not trusted.
 const LARGEST_PREDICTION: f64 = 3.0;
-/// Accuracy of conjugate gradients where only the energy of the solution matters.
-const LOOSE: f64 = 1e-2;
+/// A weight whose share in the Newton matrix's diagonal is smaller than this feels no curvature but its own.
+const WEAK: f64 = 1e-3;
+const FORCING: f64 = 1e-8;
 
 /// Where the iteration stands.
 #[derive(Debug, Clone, Default)]
@@ -67,6 +68,8 @@ pub(super) struct Primal<'a, T: Real> {
     preconditioned: Vec<T>,
     search: Vec<T>,
     image: Vec<T>,
+    /// ‖b_j‖² of the columns of B.
+    squares: Vec<T>,
     /// B·search.
     fit: Vec<T>,
 }
@@ -99,15 +102,15 @@ impl<'a, T: Real> Primal<'a, T> {
             preconditioned: zeros(width),
             search: zeros(width),
             image: zeros(width),
+            squares: modes.columns.chunks_exact(modes.stride).map(|b| dot(b, b)).collect(),
             fit: zeros(modes.count),
         }
     }
 
-    /// Evaluates h, r and ε at p.u. The residual is summed in doubled precision: ε multiplies its error
-    /// by σ/α.
-    fn evaluate(&self, p: &mut Point<T>) {
+    /// Evaluates r and ε at p.u and p.h. The residual is summed in doubled precision: ε multiplies its
+    /// error by σ/α.
+    fn evaluated(&self, mut p: Point<T>) -> Point<T> {
         let (modes, n) = (self.modes, self.modes.points);
-        self.legendre.conjugate_gradient(&p.u[..n], &mut p.h[..n]);
         residual(&modes.rows, &p.h, &modes.data, &mut p.r);
         p.epsilon.fill(T::zero());
         modes.add_transposed(0, &p.r, &mut p.epsilon);
@@ -118,16 +121,16 @@ impl<'a, T: Real> Primal<'a, T> {
         for (e, &u) in epsilon.iter_mut().zip(&p.u) {
             *e = *e / self.alpha - u;
         }
+        p
     }
 
-    /// Sets `trial` to the point at t of the curve u + t·`step_u`.
+    /// Sets u and h of `trial` to the point at t of the curve u + t·`step_u`.
     fn advance(&mut self, t: T) {
-        let mut trial = core::mem::take(&mut self.trial);
+        let (n, trial) = (self.modes.points, &mut self.trial);
         for ((a, &b), &d) in trial.u.iter_mut().zip(&self.point.u).zip(&self.step_u) {
             *a = b + t * d;
         }
-        self.evaluate(&mut trial);
-        self.trial = trial;
+        self.legendre.conjugate_gradient(&trial.u[..n], &mut trial.h[..n]);
     }
 
     /// The distance from the optimum: the gap, or where there is none Newton's decrement ½α ε·M⁻¹ε in
@@ -213,7 +216,11 @@ impl<'a, T: Real> Primal<'a, T> {
         self.conjugate_gradients(active, forcing);
         core::mem::swap(&mut self.step, &mut self.solution);
         for (j, d) in self.step_u[..self.modes.points].iter_mut().enumerate() {
-            *d = self.curvature.get(j, j) * self.step[j];
+            let own = self.curvature.get(j, j);
+            *d = own * self.step[j];
+            if self.schur.m.get(j, j) + self.squares[j] / self.alpha <= (T::one() + T::lit(WEAK)) * own {
+                *d += self.rest[j];
+            }
         }
     }
 
@@ -227,7 +234,7 @@ impl<'a, T: Real> Primal<'a, T> {
         for (r, &u) in self.rest.iter_mut().zip(&self.point.u) {
             *r = -u;
         }
-        self.find_step(self.significant(), T::EPSILON.sqrt());
+        self.find_step(self.significant(), T::lit(FORCING));
         let (log, ratio) = ((alpha / self.alpha).ln(), self.alpha / alpha);
         for (d, &u) in self.step_u.iter_mut().zip(&self.point.u) {
             *d = ratio * (u + log * (u + *d)) - u;
@@ -237,6 +244,35 @@ impl<'a, T: Real> Primal<'a, T> {
                 *u += d;
             }
         }
+    }
+
+    /// Shortens the step from `t` until it is safe, and sets `trial` there.
+    fn search_along_step(&mut self, mut t: T, active: usize) -> bool {
+        let quadratic = self.objective.has_dual();
+        let size = dot(&self.step, &self.step_u);
+        let start = dot(&self.point.epsilon, &self.step);
+        for _ in 0..40 {
+            self.advance(t);
+            let mut excess = T::zero();
+            for (j, &d) in self.step_u.iter().enumerate() {
+                excess += (self.trial.h[j] - self.point.h[j] - t * self.step[j]) * d;
+            }
+            if excess <= (T::lit(1.5) - t) * size {
+                let p = core::mem::take(&mut self.trial);
+                self.trial = self.evaluated(p);
+                if quadratic {
+                    return true;
+                }
+                self.rest.copy_from_slice(&self.trial.epsilon);
+                self.conjugate_gradients(active, T::lit(0.1));
+                let left = dot(&self.trial.epsilon, &self.solution);
+                if left <= (T::one() - T::lit(0.5) * t) * start {
+                    return true;
+                }
+            }
+            t *= T::lit(0.5);
+        }
+        false
     }
 
     fn newton(&mut self, tolerance: T, iterations: &mut usize, max_iterations: usize) -> Status {
@@ -263,26 +299,9 @@ impl<'a, T: Real> Primal<'a, T> {
             *iterations += 1;
             let active = self.significant();
             self.rest.copy_from_slice(&self.point.epsilon);
-            self.find_step(active, T::EPSILON.sqrt());
-            let start = dot(&self.point.epsilon, &self.step);
-            let mut t = self.legendre.step_limit(&self.point.u[..n], &self.step_u[..n]);
-            let mut accepted = false;
-            for _ in 0..30 {
-                self.advance(t);
-                // A gap that falls fast is proof enough and spares the solve.
-                if self.certified && self.distance(&self.trial) <= T::lit(0.1) * distance {
-                    accepted = true;
-                    break;
-                }
-                self.rest.copy_from_slice(&self.trial.epsilon);
-                self.conjugate_gradients(active, T::lit(LOOSE));
-                let left = dot(&self.trial.epsilon, &self.solution);
-                if left.is_finite() && left <= (T::one() - T::lit(0.5) * t) * start {
-                    accepted = true;
-                    break;
-                }
-                t *= T::lit(0.4);
-            }
+            self.find_step(active, T::lit(FORCING));
+            let first = self.legendre.step_limit(&self.point.u[..n], &self.step_u[..n]);
+            let accepted = self.search_along_step(first, active);
             if !accepted {
                 return stuck;
             }
@@ -309,8 +328,9 @@ impl<T: Real> Engine<T> for Primal<'_, T> {
         }
         self.alpha = alpha;
         let mut point = core::mem::take(&mut self.point);
-        self.evaluate(&mut point);
-        self.point = point;
+        let n = self.modes.points;
+        self.legendre.conjugate_gradient(&point.u[..n], &mut point.h[..n]);
+        self.point = self.evaluated(point);
         let mut iterations = 0;
         let status = self.newton(tolerance, &mut iterations, max_iterations);
         let active = self.significant();
