@@ -6,7 +6,7 @@ use crate::solution::{LadderStep, Status};
 use core::ops::ControlFlow;
 
 /// Largest ratio between neighbouring α on the way down to a fixed one.
-const FIXED_RATIO: f64 = 2.0;
+const FIXED_RATIO: f64 = 3.0;
 
 /// `points` values in geometric progression from `max` to `min`, or `max` alone.
 pub(super) fn geometric<T: Real>(max: T, min: T, points: usize) -> Vec<T> {

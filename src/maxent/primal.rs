@@ -6,11 +6,13 @@
 //! kinetic terms or not. BᵀB is never formed. Steps are solved to √ε relative: weights near zero count for
 //! nothing in the metric of the residual, yet their u = ln(h/d) must follow, and does not otherwise.
 //!
-//! Positivity is built in: the iterate is u = ∇φ(h), for Skilling's entropy ln(h/d), and moves by
-//! u + t∇²φ(h)δ. A straight line in h would reach the boundary after a small fraction of the step wherever
-//! a weight is to fall by orders of magnitude. The step length is chosen by how far the Newton correction
-//! itself shrinks (Deuflhard's natural monotonicity test, in the metric of the step's own matrix): Q cannot
-//! be used along a curve, its stiff directions forbid any but the shortest.
+//! Positivity is built in: the iterate is u = ∇φ(h), for Skilling's entropy ln(h/d), and moves along
+//! u + t du, du = ∇²φ(h)δ. A straight line in h would reach the boundary after a small fraction of the step
+//! wherever a weight is to fall by orders of magnitude. Q cannot choose the step length along that curve:
+//! its stiff directions forbid all but the shortest. The dual can, without being formed: where the other
+//! priors are quadratic, its slope at t is Σ (h(t) − h − tδ) du − (1 − t) c, where −c is the slope at 0 and
+//! c ≥ Σ δ du; the step is shortened until the slope is no more than half of c. With other priors the Newton
+//! correction itself must shrink too (Deuflhard's natural monotonicity test).
 //!
 //! Where every prior is convex the iterate carries a rigorous gap: with ε = −∇Q/α,
 //! Q(h) − min Q ≤ α[φ(h) + φ*(u + ε) − h·(u + ε)] (Fenchel–Young), for Skilling's entropy
@@ -28,9 +30,6 @@ use crate::solution::Status;
 const CUT: f64 = 1e-14;
 /// A predicted change of u beyond this is not trusted.
 const LARGEST_PREDICTION: f64 = 3.0;
-/// A weight whose share in the Newton matrix's diagonal is smaller than this feels no curvature but its own.
-const WEAK: f64 = 1e-3;
-const FORCING: f64 = 1e-8;
 
 /// Where the iteration stands.
 #[derive(Debug, Clone, Default)]
@@ -68,8 +67,6 @@ pub(super) struct Primal<'a, T: Real> {
     preconditioned: Vec<T>,
     search: Vec<T>,
     image: Vec<T>,
-    /// ‖b_j‖² of the columns of B.
-    squares: Vec<T>,
     /// B·search.
     fit: Vec<T>,
 }
@@ -102,7 +99,6 @@ impl<'a, T: Real> Primal<'a, T> {
             preconditioned: zeros(width),
             search: zeros(width),
             image: zeros(width),
-            squares: modes.columns.chunks_exact(modes.stride).map(|b| dot(b, b)).collect(),
             fit: zeros(modes.count),
         }
     }
@@ -135,14 +131,15 @@ impl<'a, T: Real> Primal<'a, T> {
 
     /// The distance from the optimum: the gap, or where there is none Newton's decrement ½α ε·M⁻¹ε in
     /// the metric of the priors last factored.
-    fn distance(&self, p: &Point<T>) -> T {
+    fn distance(&mut self, at_trial: bool) -> T {
+        let p = if at_trial { &self.trial } else { &self.point };
         let n = self.modes.points;
         if self.certified {
             return self.alpha * self.legendre.divergence(&p.h[..n], &p.epsilon[..n]);
         }
-        let mut scaled = p.epsilon[..n].to_vec();
-        self.schur.band.forward(&mut scaled);
-        T::lit(0.5) * self.alpha * dot(&scaled, &scaled)
+        self.preconditioned.copy_from_slice(&p.epsilon);
+        self.schur.band.forward(&mut self.preconditioned[..n]);
+        T::lit(0.5) * self.alpha * dot(&self.preconditioned, &self.preconditioned)
     }
 
     /// Factors M = P''/α at the present point, with a shift where a prior is not convex.
@@ -216,11 +213,7 @@ impl<'a, T: Real> Primal<'a, T> {
         self.conjugate_gradients(active, forcing);
         core::mem::swap(&mut self.step, &mut self.solution);
         for (j, d) in self.step_u[..self.modes.points].iter_mut().enumerate() {
-            let own = self.curvature.get(j, j);
-            *d = own * self.step[j];
-            if self.schur.m.get(j, j) + self.squares[j] / self.alpha <= (T::one() + T::lit(WEAK)) * own {
-                *d += self.rest[j];
-            }
+            *d = self.curvature.get(j, j) * self.step[j];
         }
     }
 
@@ -234,7 +227,7 @@ impl<'a, T: Real> Primal<'a, T> {
         for (r, &u) in self.rest.iter_mut().zip(&self.point.u) {
             *r = -u;
         }
-        self.find_step(self.significant(), T::lit(FORCING));
+        self.find_step(self.significant(), T::EPSILON.sqrt());
         let (log, ratio) = ((alpha / self.alpha).ln(), self.alpha / alpha);
         for (d, &u) in self.step_u.iter_mut().zip(&self.point.u) {
             *d = ratio * (u + log * (u + *d)) - u;
@@ -283,7 +276,7 @@ impl<'a, T: Real> Primal<'a, T> {
             if !self.point.epsilon.iter().all(|e| e.is_finite()) || !self.factor_priors() {
                 return Status::NonFinite { stage: "the priors' Hessian or the gradient" };
             }
-            let distance = self.distance(&self.point);
+            let distance = self.distance(false);
             if distance <= tolerance * scale {
                 return Status::Converged;
             }
@@ -299,14 +292,14 @@ impl<'a, T: Real> Primal<'a, T> {
             *iterations += 1;
             let active = self.significant();
             self.rest.copy_from_slice(&self.point.epsilon);
-            self.find_step(active, T::lit(FORCING));
+            self.find_step(active, T::EPSILON.sqrt());
             let first = self.legendre.step_limit(&self.point.u[..n], &self.step_u[..n]);
             let accepted = self.search_along_step(first, active);
             if !accepted {
                 return stuck;
             }
             if near {
-                let trial = self.distance(&self.trial);
+                let trial = self.distance(true);
                 stalled = if trial >= T::lit(0.3) * distance { stalled + 1 } else { 0 };
                 if trial >= distance {
                     continue;
@@ -336,9 +329,9 @@ impl<T: Real> Engine<T> for Primal<'_, T> {
         let active = self.significant();
         let factored = self.factor_priors() && self.schur.factor(self.modes, active, alpha);
         let n_good = if factored { self.schur.n_good() } else { T::lit(active as f64) };
+        let gap = if self.certified { self.distance(false) } else { T::INFINITY };
         let p = &self.point;
         let norm: T = p.h.iter().copied().sum();
-        let gap = if self.certified { self.distance(p) } else { T::INFINITY };
         let gap = if gap.is_finite() { gap } else { T::INFINITY };
         let squares = p.h.iter().zip(&p.epsilon).map(|(&h, &e)| h * e * h * e);
         let stationarity = alpha * squares.sum::<T>().sqrt();
