@@ -6,7 +6,7 @@ use crate::solution::{LadderStep, Status};
 use core::ops::ControlFlow;
 
 /// Largest ratio between neighbouring α on the way down to a fixed one.
-const FIXED_RATIO: f64 = 6.0;
+const FIXED_RATIO: f64 = 3.0;
 
 /// `points` values in geometric progression from `max` to `min`, or `max` alone.
 pub(super) fn geometric<T: Real>(max: T, min: T, points: usize) -> Vec<T> {
@@ -98,7 +98,7 @@ mod tests {
         assert!(a.windows(2).all(|w| (w[0] / w[1] / 10.0 - 1.0_f64).abs() < 1e-12));
         let d = descent(1e6, 3.0);
         assert_eq!((d[0], d[d.len() - 1]), (1e6, 3.0));
-        assert!(d.windows(2).all(|w| w[0] > w[1] && w[0] <= 6.0001 * w[1]));
+        assert!(d.windows(2).all(|w| w[0] > w[1] && w[0] <= 3.0001 * w[1]));
         assert_eq!(descent(1.0, 3.0), [3.0]);
     }
 }

@@ -21,7 +21,8 @@ mod tests;
 pub use alpha::{AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv};
 
 use crate::error::{Error, Result, check_nonnegative, check_not_empty, check_positive};
-use crate::prior::{Entropy, Kinetic, Prior};
+use crate::linalg::SymmetricBand;
+use crate::prior::{Entropy, Kinetic, Legendre, Prior};
 use crate::problem::Problem;
 use crate::real::Real;
 use crate::solution::{
@@ -78,7 +79,7 @@ pub struct MaxEnt<T: Real = f64> {
     default_model: DefaultModel<T>,
     norm: T,
     alpha: Arc<dyn AlphaRule<T>>,
-    scaled: Option<Arc<dyn Prior<T>>>,
+    scaled: Option<Arc<dyn Legendre<T>>>,
     priors: Vec<(T, Arc<dyn Prior<T>>)>,
     solver: MaxEntSolver,
     tolerance: T,
@@ -141,9 +142,8 @@ impl<T: Real> MaxEnt<T> {
         self
     }
 
-    /// Replaces Skilling's entropy by another prior for α to scale. The default model remains the start
-    /// of the iteration.
-    pub fn scaled_prior(mut self, prior: Arc<dyn Prior<T>>) -> Self {
+    /// Replaces Skilling's entropy as the term that α scales. The default model is then not used.
+    pub fn scaled_prior(mut self, prior: Arc<dyn Legendre<T>>) -> Self {
         self.scaled = Some(prior);
         self
     }
@@ -193,11 +193,11 @@ impl<T: Real> MaxEnt<T> {
         if self.kinetic > T::zero() {
             fixed.push((self.kinetic, Arc::new(Kinetic::natural(problem.grid())?)));
         }
-        let scaled = match &self.scaled {
+        let scaled: Arc<dyn Legendre<T>> = match &self.scaled {
             Some(prior) => Arc::clone(prior),
             None => Arc::new(Entropy::new(d.to_vec())?),
         };
-        Objective::new(scaled, fixed, d)
+        Objective::new(scaled, fixed, d.len())
     }
 
     /// Solves `problem`, reporting every step of the ladder to `observer`, which may stop the run: the
@@ -219,18 +219,17 @@ impl<T: Real> MaxEnt<T> {
             return Err(Error::Unsupported {
                 argument: "solver",
                 value: "dual",
-                expected: "a Legendre prior scaled by alpha and quadratic priors besides; the primal \
-                           solver takes any",
+                expected: "priors that offer their rows; the primal solver takes any",
             });
         }
         let modes = Modes::new(problem)?;
-        let dual =
-            if self.solver == MaxEntSolver::Primal { None } else { Dual::new(&objective, &modes) };
-        let mut engine: Box<dyn Engine<T> + '_> = match dual {
-            Some(dual) => Box::new(dual),
-            None => Box::new(Primal::new(&objective, &modes, &d)),
-        };
-        let alphas = self.alphas(&objective, &modes, &d)?;
+        let mut engine: Box<dyn Engine<T> + '_> =
+            if self.solver != MaxEntSolver::Primal && objective.has_dual() {
+                Box::new(Dual::new(&objective, &modes))
+            } else {
+                Box::new(Primal::new(&objective, &modes))
+            };
+        let alphas = self.alphas(&objective, &modes)?;
         let entropy = |h: &[T]| -objective.scaled.value(h);
         let ladder = Ladder::run(
             engine.as_mut(),
@@ -252,15 +251,16 @@ impl<T: Real> MaxEnt<T> {
             (_, Some(reason), _) => Status::NoAlpha { rule: self.alpha.name(), reason },
             (.., status) => status.clone(),
         };
-        let certificate = match objective.legendre() {
-            Some(legendre) if objective.has_gap() => Certificate::Gap {
+        let certificate = if objective.has_gap() {
+            let divergence = answer.gap / alpha;
+            let l1_bound = objective.scaled.distance_bound(answer.norm, divergence);
+            Certificate::Gap {
                 gap: answer.gap,
-                relative: answer.gap / (alpha * answer.norm),
-                l1_bound: legendre
-                    .distance_bound(answer.norm, answer.gap / alpha)
-                    .filter(|b| b.is_finite()),
-            },
-            _ => Certificate::Stationarity { residual: answer.stationarity },
+                relative: divergence / answer.norm,
+                l1_bound: l1_bound.filter(|b| b.is_finite()),
+            }
+        } else {
+            Certificate::Stationarity { residual: answer.stationarity }
         };
         let weights = engine.weights().to_vec();
         let maxent = MaxEntReport {
@@ -287,10 +287,10 @@ impl<T: Real> MaxEnt<T> {
     }
 
     /// The α to visit: down to a fixed one, or the whole ladder.
-    fn alphas(&self, objective: &Objective<T>, modes: &Modes<T>, d: &[T]) -> Result<Vec<T>> {
-        let mut curvature = objective.hessian_storage();
-        objective.scaled.add_hessian(d, T::one(), &mut curvature);
-        let inverse: Vec<T> = (0..d.len()).map(|j| T::one() / curvature.get(j, j)).collect();
+    fn alphas(&self, objective: &Objective<T>, modes: &Modes<T>) -> Result<Vec<T>> {
+        let mut curvature = SymmetricBand::zeros(modes.points, 0);
+        objective.scaled.add_hessian(&objective.start(), T::one(), &mut curvature);
+        let inverse: Vec<T> = (0..modes.points).map(|j| T::one() / curvature.get(j, j)).collect();
         let max = T::lit(10.0) * modes.largest_eigenvalue(&inverse);
         check_positive("largest alpha of the ladder", max)?;
         if let Some(alpha) = self.alpha.fixed() {
