@@ -6,6 +6,8 @@
 //!
 //! `cargo run --release --example quickstart [-- --seed N --samples N --epochs N --noise SIGMA --output FILE.svg]`
 
+#![allow(clippy::print_stdout)] // it is what the program is for
+
 use fredholm::rand::SeedableRng;
 use fredholm::rand::rngs::ChaCha8Rng;
 use fredholm::{
@@ -123,12 +125,18 @@ impl Options {
             let value = arguments.next().ok_or_else(|| format!("{name}: expected a value"))?;
             let bad = |what: &str| format!("{name} {value}: expected {what}");
             match name.as_str() {
-                "--seed" => options.seed = value.parse().map_err(|_| bad("a whole number"))?,
-                "--samples" => {
-                    options.samples = value.parse().map_err(|_| bad("a whole number"))?
+                "--seed" => {
+                    options.seed = value.parse().map_err(|_| bad("a whole number"))?;
                 }
-                "--epochs" => options.epochs = value.parse().map_err(|_| bad("a whole number"))?,
-                "--noise" => options.noise = value.parse().map_err(|_| bad("a number"))?,
+                "--samples" => {
+                    options.samples = value.parse().map_err(|_| bad("a whole number"))?;
+                }
+                "--epochs" => {
+                    options.epochs = value.parse().map_err(|_| bad("a whole number"))?;
+                }
+                "--noise" => {
+                    options.noise = value.parse().map_err(|_| bad("a number"))?;
+                }
                 "--output" => options.output = value,
                 _ => {
                     return Err(format!(

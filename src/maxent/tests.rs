@@ -196,7 +196,7 @@ fn objective_value(problem: &Problem<f64>, alpha: f64, lambda: f64, h: &[f64]) -
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(crate::test_support::cases(24))]
     #[test]
     fn gap_and_l1_bound_hold_against_a_finer_reference(
         seed in 0_u64..1000,

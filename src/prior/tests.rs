@@ -96,7 +96,7 @@ fn entropy_gradient_is_that_of_its_formula_by_dual_numbers() {
     let h = [0.1, 0.7, 0.25_f64];
     let formula = |h: nalgebra::SVector<DualVec64<nalgebra::Const<3>>, 3>| {
         (0..3)
-            .map(|j| h[j].clone() * (h[j].clone() / d[j]).ln() - h[j].clone() + d[j])
+            .map(|j| h[j] * (h[j] / d[j]).ln() - h[j] + d[j])
             .sum::<DualVec64<nalgebra::Const<3>>>()
     };
     let (value, expected): (f64, nalgebra::SVector<f64, 3>) =

@@ -118,7 +118,8 @@ impl<T: Real> AlphaRule<T> for Chi2Kink {
         for s in ladder {
             let (a, c) = (s.alpha.as_f64().log10(), s.chi2.as_f64().log10());
             if a.is_finite() && c.is_finite() {
-                (x.push(a), y.push(c));
+                x.push(a);
+                y.push(c);
             }
         }
         if x.len() < 5 {
@@ -199,7 +200,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(40))]
+        #![proptest_config(crate::test_support::cases(40))]
         #[test]
         fn recovers_the_kink_of_its_own_curve(
             a in -1.0..4.0, b in 1.0..8.0, c in 3.5..6.0, d in 0.8..3.0,
