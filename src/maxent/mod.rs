@@ -63,7 +63,7 @@ const NORM_WARNING: f64 = 0.01;
 ///
 /// ```
 /// use fredholm::{Chi2Kink, FermionTime, FrequencyGrid, MaxEnt, Measurement, Problem, Solver};
-/// let (beta, tau) = (10.0_f64, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
+/// let (beta, tau) = (10.0_f64, [0.0_f64, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
 /// let g = tau.map(|t| 0.5 * ((-t).exp() + (t - beta).exp()) / (1.0 + (-beta).exp()));
 /// let data = Measurement::with_uniform_error(&tau, &g, 1e-3)?;
 /// let grid = FrequencyGrid::uniform(-3.0, 3.0, 61)?;
