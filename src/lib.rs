@@ -73,6 +73,7 @@ mod prior;
 mod problem;
 mod prox;
 mod real;
+mod scratch;
 mod solution;
 mod sparse;
 mod spectrum;
@@ -107,7 +108,9 @@ pub use noise::{
 pub use prior::{Entropy, Kinetic, Legendre, Prior};
 pub use problem::{Fingerprint, ForwardModel, Problem};
 pub use prox::{
-    BoxConstraint, Conjugate, NonNegative, OneSidedSoftThreshold, Prox, Simplex, SoftThreshold,
+    AffineSet, BandedQuadratic, BoxConstraint, Conjugate, ElasticNet, Entropic, GroupNorm, Huber,
+    L1Ball, L2Ball, L2Norm, LInfinityNorm, LogSum, NonNegative, NuclearNorm, OneSidedSoftThreshold,
+    Prox, Scad, Simplex, SoftThreshold, SquaredL2, TotalVariation, WeightedL1,
 };
 pub use rand;
 pub use real::Real;

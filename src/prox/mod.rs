@@ -5,21 +5,54 @@
 //!
 //! Source: Parikh and Boyd, *Proximal Algorithms* (2014); thresholds as activations: \[LO\] II.C–D.
 
+mod affine_set;
+mod banded_quadratic;
 mod box_constraint;
+mod elastic_net;
+mod entropic;
+mod group_norm;
+mod huber;
+mod l1_ball;
+mod l2_ball;
+mod l2_norm;
+mod linf_norm;
+mod log_sum;
 mod non_negative;
+mod nuclear_norm;
 mod one_sided_soft_threshold;
+mod scad;
 mod separable;
 mod simplex;
 mod soft_threshold;
+mod squared_l2;
 #[cfg(test)]
 mod tests;
+mod total_variation;
+mod weighted_l1;
 
+pub use affine_set::AffineSet;
+pub use banded_quadratic::BandedQuadratic;
 pub use box_constraint::BoxConstraint;
+pub use elastic_net::ElasticNet;
+pub use entropic::Entropic;
+pub use group_norm::GroupNorm;
+pub use huber::Huber;
+pub use l1_ball::L1Ball;
+pub use l2_ball::L2Ball;
+pub use l2_norm::L2Norm;
+pub use linf_norm::LInfinityNorm;
+pub use log_sum::LogSum;
 pub use non_negative::NonNegative;
+pub use nuclear_norm::NuclearNorm;
 pub use one_sided_soft_threshold::OneSidedSoftThreshold;
+pub use scad::Scad;
 pub use simplex::Simplex;
 pub use soft_threshold::SoftThreshold;
+pub use squared_l2::SquaredL2;
+pub use total_variation::TotalVariation;
+pub use weighted_l1::WeightedL1;
 
+use crate::linalg::{LANES, dispatch, dot};
 use crate::real::Real;
 
 /// A function f with a computable proximal operator, differentiable almost everywhere.
@@ -63,6 +96,18 @@ pub trait Prox<T: Real>: Send + Sync {
         true
     }
 
+    /// Whether f takes the values 0 and +∞ only: the operator is then the projection on the set where f is
+    /// 0, whatever γ.
+    fn is_indicator(&self) -> bool {
+        false
+    }
+
+    /// A Lipschitz constant of ∇f where f is differentiable everywhere and has one; `None` elsewhere. At a
+    /// result x = prox_{γf}(z) of a differentiable f, ∇f(x) = (z − x)/γ.
+    fn gradient_lipschitz(&self) -> Option<T> {
+        None
+    }
+
     /// The convex conjugate f*(y) = sup_x x·y − f(x) along the ray through `y`; `None` where it is not
     /// known. A duality gap is made of it.
     fn conjugate(&self, y: &[T]) -> Option<Conjugate<T>> {
@@ -100,6 +145,12 @@ macro_rules! forward_prox {
             fn is_convex(&self) -> bool {
                 (**self).is_convex()
             }
+            fn is_indicator(&self) -> bool {
+                (**self).is_indicator()
+            }
+            fn gradient_lipschitz(&self) -> Option<T> {
+                (**self).gradient_lipschitz()
+            }
             fn conjugate(&self, y: &[T]) -> Option<Conjugate<T>> {
                 (**self).conjugate(y)
             }
@@ -107,6 +158,44 @@ macro_rules! forward_prox {
     )*};
 }
 forward_prox!(&P, Box<P>);
+
+/// ‖x‖₂, without overflow or underflow on the way.
+fn norm<T: Real>(x: &[T]) -> T {
+    let square = dispatch(|| dot(x, x));
+    if square.is_finite() && square > T::MIN_POSITIVE / T::EPSILON {
+        return square.sqrt();
+    }
+    let top = simplex::max(x, |v| v.abs());
+    if top <= T::zero() || !top.is_finite() {
+        return square.sqrt();
+    }
+    let scaled: T = x.iter().map(|&v| (v / top) * (v / top)).sum();
+    top * scaled.sqrt()
+}
+
+/// Σ x_i, in lanes.
+fn sum<T: Real>(x: &[T], map: impl Fn(T) -> T + Copy) -> T {
+    dispatch(|| {
+        let mut lanes = [T::zero(); LANES];
+        let (blocks, rest) = x.as_chunks::<LANES>();
+        for block in blocks {
+            for l in 0..LANES {
+                lanes[l] += map(block[l]);
+            }
+        }
+        lanes.into_iter().sum::<T>() + rest.iter().map(|&v| map(v)).sum::<T>()
+    })
+}
+
+/// Fills `out` with NaN if `z` holds a NaN or an infinity: what operators that couple all components
+/// make of it.
+fn poisoned<T: Real>(z: &[T], out: &mut [T]) -> bool {
+    let finite = sum(z, |v| T::zero() * v) == T::zero();
+    if !finite {
+        out.fill(T::zero() / T::zero());
+    }
+    !finite
+}
 
 /// The documented panic of an operator handed slices of different lengths.
 fn check_lengths(z: usize, others: &[usize]) {
