@@ -112,7 +112,10 @@ pub use real::Real;
 pub use solution::{
     Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning,
 };
-pub use sparse::{DataView, ProximalGradient, ProximalGradientMap};
+pub use sparse::{
+    BatchOutcome, BatchSolution, DataView, Nnls, ProximalGradient, ProximalGradientMap, Ridge,
+    RidgeRule,
+};
 pub use spectrum::{DefaultModel, Peak, Spectrum};
 pub use synthetic::{GaussianMixture, NoiseLevel, PeakRange, TrainingSet};
 pub use train::{

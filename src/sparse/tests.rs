@@ -1,3 +1,5 @@
+mod quadratic;
+
 use super::*;
 use crate::error::Error;
 use crate::fixed_point::{Accelerated, Iterates, IterationOptions, iterate};
