@@ -81,8 +81,8 @@ mod train;
 
 pub use error::{Error, Result};
 pub use fixed_point::{
-    Accelerated, FixedPoint, FixedPointMap, Iterates, IterationInfo, IterationOptions,
-    IterationReport, Relaxed, iterate,
+    Accelerated, Admm, AugmentedMinimizer, FixedPoint, FixedPointMap, Iterates, IterationInfo,
+    IterationOptions, IterationReport, Relaxed, iterate,
 };
 pub use gradient_check::check_gradient;
 pub use grid::FrequencyGrid;
@@ -113,8 +113,8 @@ pub use solution::{
     Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning,
 };
 pub use sparse::{
-    BatchOutcome, BatchSolution, DataView, Nnls, ProximalGradient, ProximalGradientMap, Ridge,
-    RidgeRule,
+    BatchOutcome, BatchSolution, DataView, LeastSquares, Nnls, ProximalGradient,
+    ProximalGradientMap, Ridge, RidgeRule, SparseModelling, SparsityRule, SparsityStep,
 };
 pub use spectrum::{DefaultModel, Peak, Spectrum};
 pub use synthetic::{GaussianMixture, NoiseLevel, PeakRange, TrainingSet};

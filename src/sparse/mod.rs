@@ -9,17 +9,25 @@
 mod active_set;
 mod batch;
 mod data_view;
+mod interior_point;
+mod least_squares;
 mod nnls;
 mod normal_equations;
 mod proximal_gradient;
 mod proximal_gradient_map;
 mod ridge;
+mod singular_basis;
+mod sparse_modelling;
+mod sparsity_rule;
 #[cfg(test)]
 mod tests;
 
 pub use batch::{BatchOutcome, BatchSolution};
 pub use data_view::DataView;
+pub use least_squares::LeastSquares;
 pub use nnls::Nnls;
 pub use proximal_gradient::ProximalGradient;
 pub use proximal_gradient_map::ProximalGradientMap;
 pub use ridge::{Ridge, RidgeRule};
+pub use sparse_modelling::SparseModelling;
+pub use sparsity_rule::{SparsityRule, SparsityStep};

@@ -1,4 +1,5 @@
 mod quadratic;
+mod sparse_modelling;
 
 use super::*;
 use crate::error::Error;
