@@ -84,8 +84,8 @@ mod train;
 
 pub use error::{Error, Result};
 pub use fixed_point::{
-    Accelerated, FixedPoint, FixedPointMap, Iterates, IterationInfo, IterationOptions,
-    IterationReport, Relaxed, iterate,
+    Accelerated, Admm, AugmentedMinimizer, FixedPoint, FixedPointMap, Iterates, IterationInfo,
+    IterationOptions, IterationReport, Relaxed, iterate,
 };
 pub use gradient_check::check_gradient;
 pub use grid::FrequencyGrid;
@@ -117,7 +117,10 @@ pub use real::Real;
 pub use solution::{
     Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning,
 };
-pub use sparse::{DataView, ProximalGradient, ProximalGradientMap};
+pub use sparse::{
+    BatchOutcome, BatchSolution, DataView, LeastSquares, Nnls, ProximalGradient,
+    ProximalGradientMap, Ridge, RidgeRule, SparseModelling, SparsityRule, SparsityStep,
+};
 pub use spectrum::{DefaultModel, Peak, Spectrum};
 pub use synthetic::{GaussianMixture, NoiseLevel, PeakRange, TrainingSet};
 pub use train::{

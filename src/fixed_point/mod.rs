@@ -5,6 +5,7 @@
 //! stopping, history and observers.
 
 mod accelerated;
+mod admm;
 mod driver;
 mod iterates;
 mod relaxed;
@@ -12,6 +13,7 @@ mod relaxed;
 mod tests;
 
 pub use accelerated::Accelerated;
+pub use admm::{Admm, AugmentedMinimizer};
 pub use driver::{FixedPoint, IterationInfo, IterationOptions, IterationReport, iterate};
 pub use iterates::Iterates;
 pub use relaxed::Relaxed;

@@ -1,6 +1,6 @@
 //! ISTA and FISTA as solvers of a problem.
 
-use super::ProximalGradientMap;
+use super::{DataView, ProximalGradientMap};
 use crate::error::{Result, check_nonnegative};
 use crate::fixed_point::{Accelerated, IterationInfo, IterationOptions, iterate};
 use crate::problem::Problem;
@@ -8,16 +8,6 @@ use crate::prox::{Prox, SoftThreshold};
 use crate::real::Real;
 use crate::solution::{Certificate, Report, Solution, Solver, Status, Warning};
 use core::ops::ControlFlow;
-
-/// Which form of the data a solver fits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DataView {
-    /// The data as measured: ½‖g − K a‖². \[LO\]'s choice; noise does not enter.
-    #[default]
-    Raw,
-    /// The whitened data: ½χ².
-    Whitened,
-}
 
 /// Minimises ½‖g − K a‖² + λ f(a) over spectral weights a = A Δω by proximal gradient iterations from
 /// a = 0: ISTA, or FISTA with adaptive restart.
@@ -121,10 +111,7 @@ impl<T: Real, P: Prox<T>> ProximalGradient<T, P> {
         observer: impl FnMut(&IterationInfo<'_, T>) -> ControlFlow<()>,
     ) -> Result<Solution<T>> {
         check_nonnegative("tolerance", self.tolerance)?;
-        let (kernel, data) = match self.view {
-            DataView::Raw => (problem.kernel(), problem.data()),
-            DataView::Whitened => (problem.whitened_kernel(), problem.whitened_data()),
-        };
+        let (kernel, data) = (self.view.kernel(problem.model()), self.view.data(problem));
         let mut map = ProximalGradientMap::new(kernel, data, &self.prox, self.lambda)?;
         let origin = vec![T::zero(); kernel.ncols()];
         let scale = map.gradient_size(&origin);
