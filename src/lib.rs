@@ -98,8 +98,8 @@ pub use linalg::{BandedRows, SymmetricBand};
 pub use maxent::{AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv, MaxEnt, MaxEntSolver};
 pub use nalgebra;
 pub use network::{
-    BoundLayer, ErrorSummary, Initialization, Layer, Network, RootSquareError, Unrolled,
-    UnrolledArchitecture, UnrolledWorkspace,
+    BoundLayer, ErrorSummary, Front, Head, Headed, HeadedWorkspace, Initialization, Layer, Network,
+    RootSquareError, Unrolled, UnrolledArchitecture, UnrolledWorkspace,
 };
 pub use noise::{
     AutocorrelationTime, Bins, CovarianceEstimator, Measurement, NoiseReport, NoiseTreatment,

@@ -3,12 +3,16 @@
 //! - [`Layer`]: x ↦ prox_θ(W_t x + W_e g), a step of ISTA or a layer of LISTA;
 //! - [`Unrolled`]: LISTA and RLISTA, with forward and reverse mode side by side;
 //! - [`Network`]: the small trait training is written against;
+//! - [`Headed`]: any network with an output [`Head`], which makes its answer a density;
+//! - [`Front`]: a fixed linear map of the data before a network;
 //! - [`RootSquareError`]: the loss.
 //!
 //! Source: learned-optimizers paper (\[LO\]), II.D and appendix A.
 
 mod architecture;
 mod error_summary;
+mod front;
+mod head;
 mod layer;
 mod loss;
 mod panel;
@@ -20,11 +24,14 @@ mod unrolled;
 
 pub use architecture::{Initialization, UnrolledArchitecture};
 pub use error_summary::ErrorSummary;
+pub use front::Front;
+pub use head::{Head, Headed, HeadedWorkspace};
 pub use layer::{BoundLayer, Layer};
 pub use loss::RootSquareError;
 pub(crate) use panel::gather;
 pub use unrolled::{Unrolled, UnrolledWorkspace};
 
+use crate::error::{Error, Result};
 use crate::parallel;
 use crate::real::Real;
 
@@ -51,6 +58,28 @@ pub trait Network<T: Real>: Send + Sync {
 
     /// The same, to be updated.
     fn parameters_mut(&mut self) -> &mut [T];
+
+    /// The number of parameters that act on the answer: the first W_t of an unrolled network does not.
+    fn live_parameters(&self) -> usize {
+        self.parameters().len()
+    }
+
+    /// The network g ↦ N(P g) for this network N and the front's P, as one of its own kind that sees raw
+    /// g: P is folded into the first weights.
+    ///
+    /// # Errors
+    /// A front of another output length than the network's input; a network without linear first layer.
+    fn folded(self, front: &Front) -> Result<Self>
+    where
+        Self: Sized,
+    {
+        let _ = front;
+        Err(Error::Unsupported {
+            argument: "network",
+            value: "one that does not fold",
+            expected: "a network whose first layer is linear in the data",
+        })
+    }
 
     /// Returns parameters that an update has pushed out of their domain to it (thresholds to θ ≥ 0).
     fn project(&mut self) {}

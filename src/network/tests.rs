@@ -9,12 +9,12 @@ use nalgebra::{DMatrix, DVector};
 use num_dual::{Dual64, DualNum};
 use rand::{SeedableRng, rngs::ChaCha8Rng};
 
-fn normal<T: Real>(n: usize, seed: u64) -> Vec<T> {
+pub(super) fn normal<T: Real>(n: usize, seed: u64) -> Vec<T> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     (0..n).map(|_| T::standard_normal(&mut rng)).collect()
 }
 
-fn network<T: Real, P: Prox<T>>(depth: usize, eta: f64, prox: P) -> Unrolled<T, P> {
+pub(super) fn network<T: Real, P: Prox<T>>(depth: usize, eta: f64, prox: P) -> Unrolled<T, P> {
     let relaxation = T::lit(eta);
     let architecture = UnrolledArchitecture { input: 5, output: 4, depth, relaxation };
     let initialization = Initialization { scale: 0.8, threshold: 0.05 };
@@ -23,17 +23,40 @@ fn network<T: Real, P: Prox<T>>(depth: usize, eta: f64, prox: P) -> Unrolled<T, 
 }
 
 /// Mean loss over a batch, and its gradient added to one of all ones.
-fn loss_and_gradient<P: Prox<f64>>(network: &Unrolled<f64, P>, batch: usize) -> (f64, Vec<f64>) {
-    let (input, target) = (normal::<f64>(5 * batch, 1), normal(4 * batch, 2));
+pub(super) fn loss_and_gradient<N: Network<f64>>(network: &N, batch: usize) -> (f64, Vec<f64>) {
+    let (m, n) = (network.input_len() * batch, network.output_len() * batch);
+    let (input, target) = (normal::<f64>(m, 1), normal(n, 2));
     // Room for more than this batch.
     let mut workspace = network.workspace(batch + 3);
-    let mut upstream = vec![0.0; 4 * batch];
+    let mut upstream = vec![0.0; n];
     let output = network.forward(&input, batch, &mut workspace);
     let scale = 1.0 / batch as f64;
     let total = RootSquareError::new(batch).evaluate(output, &target, batch, scale, &mut upstream);
     let mut gradient = vec![1.0; network.parameters().len()];
     network.backward(&input, &upstream, batch, &mut workspace, &mut gradient, true);
     (total * scale, gradient)
+}
+
+/// The gradient of the loss of any network, by central differences: each of `blocks`, ranges of
+/// parameters of one kind, against its own largest component.
+pub(super) fn gradient_agrees<N: Network<f64> + Clone>(
+    network: &N,
+    batch: usize,
+    blocks: &[core::ops::Range<usize>],
+) {
+    let (_, added) = loss_and_gradient(network, batch);
+    for block in blocks {
+        let gradient: Vec<f64> = added[block.clone()].iter().map(|g| g - 1.0).collect();
+        let loss = |values: &[f64]| {
+            let mut moved = network.clone();
+            moved.parameters_mut()[block.clone()].copy_from_slice(values);
+            loss_and_gradient(&moved, batch).0
+        };
+        let values = &network.parameters()[block.clone()];
+        let deviation = check_gradient(loss, values, &gradient).unwrap();
+        assert!(deviation < 1e-6, "{} batch {batch}, {block:?}: {deviation:e}", network.name());
+        assert!(gradient.iter().any(|g| g.abs() > 1e-6), "{block:?} has no effect");
+    }
 }
 
 fn gradients_agree<P: Prox<f64> + Clone>(prox: P) {

@@ -16,7 +16,7 @@
 //! done, so its place takes u_l, and the workspace is two stacks of panels.
 
 use super::layer::{Layer, affine};
-use super::{Initialization, Network, UnrolledArchitecture};
+use super::{Front, Initialization, Network, UnrolledArchitecture};
 use crate::error::{Error, Result, check_finite, check_len, check_nonnegative, check_positive};
 use crate::fixed_point::relax;
 use crate::linalg::{MatMut, MatRef, dispatch, gemm};
@@ -236,6 +236,19 @@ impl<T: Real, P: Prox<T>> Network<T> for Unrolled<T, P> {
 
     fn parameters_mut(&mut self) -> &mut [T] {
         &mut self.parameters
+    }
+
+    fn live_parameters(&self) -> usize {
+        self.parameters.len() - self.architecture.output * self.architecture.output
+    }
+
+    fn folded(self, front: &Front) -> Result<Self> {
+        let found = front.output_len();
+        check_len("front", found, self.architecture.input, "the network's input")?;
+        let mut parameters = front.fold(&self.parameters[..self.stacked()])?;
+        parameters.extend_from_slice(&self.parameters[self.stacked()..]);
+        let architecture = UnrolledArchitecture { input: front.input_len(), ..self.architecture };
+        Self::from_parameters(architecture, self.prox, parameters)
     }
 
     fn project(&mut self) {

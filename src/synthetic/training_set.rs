@@ -5,7 +5,7 @@ use crate::error::{
     Error, Result, check_all_positive, check_finite, check_len, check_nonnegative, check_not_empty,
 };
 use crate::linalg::{MatMut, MatRef, gemm};
-use crate::network::ErrorSummary;
+use crate::network::{ErrorSummary, Front};
 use crate::parallel;
 use crate::problem::{Fingerprint, ForwardModel};
 use crate::real::Real;
@@ -146,6 +146,15 @@ impl<T: Real> TrainingSet<T> {
     /// Of the forward model between data and weights.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    /// The same samples as a network behind `front` sees them, x = P g instead of g; rounded to `U`.
+    ///
+    /// # Errors
+    /// A front for data of another length.
+    pub fn conditioned<U: Real>(&self, front: &Front) -> Result<TrainingSet<U>> {
+        let weights = self.weights.map(|a| U::lit(a.as_f64()));
+        TrainingSet::new(front.apply(&self.data)?, weights, self.fingerprint)
     }
 
     /// Data and weights of sample `i`, contiguous.

@@ -1,25 +1,30 @@
 //! A network as a solver: it knows which problems it was made for.
 
 use super::training::estimates;
-use super::{TrainingReport, TrainingStatus};
+use super::{EpochInfo, TrainOptions, TrainingReport, TrainingStatus, train};
 use crate::error::{Error, Result, check_finite, check_len};
-use crate::network::{ErrorSummary, Network, apply_samples};
+use crate::network::{ErrorSummary, Front, Network, apply_samples};
 use crate::problem::{Fingerprint, Problem};
 use crate::real::Real;
 use crate::solution::{Certificate, Report, Solution, Solver, Status, Warning};
 use crate::synthetic::TrainingSet;
 use core::marker::PhantomData;
+use core::ops::ControlFlow;
 use nalgebra::DMatrix;
+use rand::Rng;
 
 /// A network with the fingerprint of kernel and axes it was trained for.
 ///
-/// It answers raw data g with spectral weights a at once, without iteration and without certificate. It
-/// expects data on the scale it was trained on (Σ a = 1 for the synthetic sets). With the feature `serde`
-/// it is plain data, {network, fingerprint}, as is its network; the caller does the I/O.
+/// It answers raw data g with spectral weights a at once, without iteration and without certificate. A
+/// [`Front`] between the two, if the network was trained behind one, is part of it. It expects data on the
+/// scale it was trained on (Σ a = 1 for the synthetic sets). With the feature `serde` it is plain data,
+/// {network, front, fingerprint}, as is its network; the caller does the I/O.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Estimator<T: Real, N> {
     network: N,
+    #[cfg_attr(feature = "serde", serde(default))]
+    front: Option<Front>,
     fingerprint: Fingerprint,
     #[cfg_attr(feature = "serde", serde(skip))]
     training: Option<TrainingReport>,
@@ -30,7 +35,61 @@ pub struct Estimator<T: Real, N> {
 impl<T: Real, N: Network<T>> Estimator<T, N> {
     /// A network for problems of this fingerprint.
     pub fn new(network: N, fingerprint: Fingerprint) -> Self {
-        Estimator { network, fingerprint, training: None, scalar: PhantomData }
+        Estimator { network, front: None, fingerprint, training: None, scalar: PhantomData }
+    }
+
+    /// Trains `network` behind `front` on a set of raw data; see [`train`].
+    ///
+    /// # Errors
+    /// Those of [`train`]; a front that fits neither the set nor the network.
+    pub fn train(
+        network: N,
+        front: Option<Front>,
+        set: &TrainingSet<T>,
+        validation: Option<&TrainingSet<T>>,
+        options: &TrainOptions,
+        rng: &mut (impl Rng + ?Sized),
+        observer: impl FnMut(&EpochInfo) -> ControlFlow<()>,
+    ) -> Result<Self> {
+        let fingerprint = set.fingerprint();
+        let (network, report) = match &front {
+            None => train(network, set, validation, options, rng, observer)?,
+            Some(front) => {
+                let validation = validation.map(|v| v.conditioned(front)).transpose()?;
+                let set = set.conditioned(front)?;
+                train(network, &set, validation.as_ref(), options, rng, observer)?
+            }
+        };
+        let estimator = Self::new(network, fingerprint).with_training(report);
+        match front {
+            Some(front) => estimator.with_front(front),
+            None => Ok(estimator),
+        }
+    }
+
+    /// The same network behind a front.
+    ///
+    /// # Errors
+    /// A front of another output length than the network's input.
+    pub fn with_front(mut self, front: Front) -> Result<Self> {
+        check_len("front", front.output_len(), self.network.input_len(), "the network's input")?;
+        self.front = Some(front);
+        Ok(self)
+    }
+
+    /// The same estimator with its front folded into the network's first weights, so that the network
+    /// alone takes raw g; without a front, itself.
+    ///
+    /// In `f32` this rounds g before it is conditioned, which acts like further noise of a few ε |g|
+    /// (10⁻⁷ for data of order one): harmless where the noise is 10⁻⁵.
+    ///
+    /// # Errors
+    /// A network that does not fold (see [`Network::folded`]).
+    pub fn folded(mut self) -> Result<Self> {
+        if let Some(front) = self.front.take() {
+            self.network = self.network.folded(&front)?;
+        }
+        Ok(self)
     }
 
     /// The same with the report of its training, which its solutions quote where it went wrong. The
@@ -46,6 +105,16 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
         &self.network
     }
 
+    /// What lies between raw data and the network.
+    pub fn front(&self) -> Option<&Front> {
+        self.front.as_ref()
+    }
+
+    /// The length of raw data.
+    pub fn input_len(&self) -> usize {
+        self.front.as_ref().map_or(self.network.input_len(), Front::input_len)
+    }
+
     /// Of the problems it takes.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
@@ -59,12 +128,22 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
     /// Spectral weights for one data vector.
     ///
     /// # Errors
-    /// `data` of another length than the network's input, or not finite.
+    /// `data` of another length than the raw data it takes, or not finite.
     pub fn apply(&self, data: &[T]) -> Result<Vec<T>> {
-        check_len("data", data.len(), self.network.input_len(), "the network's input")?;
+        self.answer(data)
+    }
+
+    /// The same for data of any scalar: a front sees them before they are rounded.
+    fn answer<U: Real>(&self, data: &[U]) -> Result<Vec<T>> {
+        check_len("data", data.len(), self.input_len(), "the network's input")?;
         check_finite("data", data)?;
+        let mut input = vec![T::zero(); self.network.input_len()];
+        match &self.front {
+            Some(front) => front.apply_samples(data, &mut input),
+            None => input.iter_mut().zip(data).for_each(|(x, g)| *x = T::lit(g.as_f64())),
+        }
         let mut answer = vec![T::zero(); self.network.output_len()];
-        apply_samples(&self.network, data, &mut answer);
+        apply_samples(&self.network, &input, &mut answer);
         Ok(answer)
     }
 
@@ -75,9 +154,12 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
     /// # Errors
     /// As [`apply`](Self::apply).
     pub fn apply_batch(&self, data: &DMatrix<T>) -> Result<DMatrix<T>> {
-        check_len("data", data.nrows(), self.network.input_len(), "the network's input")?;
+        check_len("data", data.nrows(), self.input_len(), "the network's input")?;
         check_finite("data", data.as_slice())?;
-        Ok(estimates(&self.network, data))
+        Ok(match &self.front {
+            Some(front) => estimates(&self.network, &front.apply(data)?),
+            None => estimates(&self.network, data),
+        })
     }
 
     /// Root-square errors over a test set.
@@ -88,7 +170,7 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
         set.score(&self.apply_batch(set.data())?)
     }
 
-    /// The spectrum of `problem`: its raw data rounded to the network's scalar, through the network.
+    /// The spectrum of `problem`: its raw data through the front, rounded to the network's scalar, through the network.
     ///
     /// # Errors
     /// A problem of another fingerprint; one of kernel and axes in another scalar than the training
@@ -101,8 +183,9 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
                 expected: self.fingerprint.value(),
             });
         }
-        let data: Vec<T> = problem.data().iter().map(|g| T::lit(g.as_f64())).collect();
-        let weights: Vec<U> = self.apply(&data)?.iter().map(|a| U::lit(a.as_f64())).collect();
+
+        let weights: Vec<U> =
+            self.answer(problem.data())?.iter().map(|a| U::lit(a.as_f64())).collect();
         let diverged =
             self.training.filter(|report| matches!(report.status, TrainingStatus::Diverged { .. }));
         let warnings = diverged

@@ -1,8 +1,8 @@
 //! The paper's network in one call.
 
-use super::{EpochInfo, Estimator, TrainOptions, train};
+use super::{EpochInfo, Estimator, TrainOptions};
 use crate::error::Result;
-use crate::network::{Initialization, Unrolled, UnrolledArchitecture};
+use crate::network::{Front, Initialization, Unrolled, UnrolledArchitecture};
 use crate::prox::SoftThreshold;
 use crate::real::Real;
 use crate::synthetic::TrainingSet;
@@ -13,7 +13,7 @@ use rand::Rng;
 pub type Rlista<T = f32> = Unrolled<T, SoftThreshold>;
 
 /// Network and training of [`Rlista::train`].
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RlistaConfig {
     /// Number of layers L.
     pub depth: usize,
@@ -21,6 +21,8 @@ pub struct RlistaConfig {
     pub relaxation: f64,
     /// Random initial weights.
     pub initialization: Initialization,
+    /// A fixed map of the data before the network.
+    pub front: Option<Front>,
     /// The training.
     pub options: TrainOptions,
 }
@@ -34,7 +36,22 @@ impl Default for RlistaConfig {
             depth: 10,
             relaxation: 0.5,
             initialization: Initialization::default(),
+            front: None,
             options: TrainOptions::default(),
+        }
+    }
+}
+
+impl RlistaConfig {
+    /// What serves better than the paper's recipe: the network behind a front of leading singular vectors
+    /// ([`Front::singular`]), small initial weights (LeCun-normal × 0.1) and a learning rate that falls
+    /// to zero along a cosine over `epochs` passes through `samples` samples.
+    pub fn conditioned(front: Front, epochs: usize, samples: usize) -> Self {
+        RlistaConfig {
+            initialization: Initialization { scale: 0.1, ..Initialization::default() },
+            front: Some(front),
+            options: TrainOptions::cosine(epochs, samples),
+            ..Self::default()
         }
     }
 }
@@ -65,7 +82,7 @@ impl<T: Real> Rlista<T> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Unrolled::random`] and [`train`].
+    /// Those of [`Unrolled::random`] and [`Estimator::train`].
     pub fn train(
         set: &TrainingSet<T>,
         config: &RlistaConfig,
@@ -73,13 +90,12 @@ impl<T: Real> Rlista<T> {
         observer: impl FnMut(&EpochInfo) -> ControlFlow<()>,
     ) -> Result<Estimator<T, Self>> {
         let architecture = UnrolledArchitecture {
-            input: set.data().nrows(),
+            input: config.front.as_ref().map_or(set.data().nrows(), Front::output_len),
             output: set.weights().nrows(),
             depth: config.depth,
             relaxation: T::lit(config.relaxation),
         };
         let network = Self::random(architecture, SoftThreshold, &config.initialization, rng)?;
-        let (network, report) = train(network, set, None, &config.options, rng, observer)?;
-        Ok(Estimator::new(network, set.fingerprint()).with_training(report))
+        Estimator::train(network, config.front.clone(), set, None, &config.options, rng, observer)
     }
 }

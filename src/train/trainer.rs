@@ -46,12 +46,30 @@ impl Default for TrainOptions {
 }
 
 impl TrainOptions {
-    /// The paper's recipe for fewer epochs and samples, with its whole decay spread over them: 3906 steps
-    /// shrink by (epochs/150)(samples/100 000).
+    /// The paper's recipe for fewer epochs and samples: its whole decay, 0.9¹⁵, spread over them.
+    ///
+    /// The schedule is counted in steps of its batch, 256 samples: with another batch, make the schedule
+    /// anew from [`steps`](Self::steps).
     pub fn scaled(epochs: usize, samples: usize) -> Self {
-        let steps = 3906.0 * (epochs as f64 / 150.0) * (samples as f64 / 100_000.0);
-        let schedule = Schedule::Exponential { rate: 0.9, steps };
-        TrainOptions { epochs, schedule, ..Self::default() }
+        let options = TrainOptions { epochs, ..Self::default() };
+        // No step at all makes no schedule either: any will do.
+        let steps = options.steps(samples).max(1) as f64 / 15.0;
+        TrainOptions { schedule: Schedule::Exponential { rate: 0.9, steps }, ..options }
+    }
+
+    /// The same with the learning rate falling to zero along a cosine, which serves conditioned networks
+    /// better. The remark on the batch holds here too.
+    pub fn cosine(epochs: usize, samples: usize) -> Self {
+        let options = TrainOptions { epochs, ..Self::default() };
+        let steps = options.steps(samples).max(1) as f64;
+        TrainOptions { schedule: Schedule::Cosine { steps }, ..options }
+    }
+
+    /// The number of steps of a run over a set of `samples` samples: whole batches, a smaller set being
+    /// one.
+    pub fn steps(&self, samples: usize) -> usize {
+        let batch = self.batch.min(samples);
+        if batch == 0 { 0 } else { (samples / batch).saturating_mul(self.epochs) }
     }
 
     /// Whether the numbers are in their ranges.
@@ -83,6 +101,20 @@ struct Chunk<T, W> {
     total: f64,
 }
 
+/// `Err` if the memory manager refuses the panels and gradients of one batch. Workspaces are counted as
+/// 16 panels of the network's output, more than those of networks that are not deep.
+fn check_memory<T: Real, N: Network<T>>(network: &N, options: &TrainOptions) -> Result<()> {
+    let features = network.input_len().saturating_add(network.output_len().saturating_mul(18));
+    let gradients =
+        options.batch.div_ceil(options.chunk).saturating_mul(network.parameters().len());
+    let numbers = options.batch.saturating_mul(features).saturating_add(gradients);
+    Vec::<T>::new().try_reserve_exact(numbers).map_err(|_| Error::OutOfRange {
+        argument: "batch",
+        value: options.batch as f64,
+        expected: "a batch whose buffers fit into memory",
+    })
+}
+
 /// A network with its optimiser and all buffers of a step.
 pub struct Trainer<T: Real, N: Network<T>> {
     network: N,
@@ -106,9 +138,10 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
     /// Takes a network; allocates buffers for one batch.
     ///
     /// # Errors
-    /// Those of [`TrainOptions::validate`].
+    /// Those of [`TrainOptions::validate`]; a batch whose buffers do not fit into memory.
     pub fn new(network: N, options: TrainOptions) -> Result<Self> {
         options.validate()?;
+        check_memory(&network, &options)?;
         let adam = Adam::new(options.adam, network.parameters().len())?;
         let chunks = (0..options.batch)
             .step_by(options.chunk)

@@ -1,0 +1,259 @@
+//! The front: a fixed linear map between raw data and a network.
+//!
+//! Data g of a smoothing kernel lie, but for noise, in the span of a few singular vectors, with
+//! coordinates that fall over many orders of magnitude: networks that see raw g are limited by this
+//! conditioning, not by their size. The front x = P g projects g on the leading left singular vectors of
+//! K and scales each coordinate to unit second moment over a training set. The coordinates are not
+//! centred: layers without a bias could not undo it.
+
+use crate::error::{Error, Result, check_finite, check_len, check_not_empty};
+use crate::linalg::{MatMut, MatRef, gemm, thin_svd};
+use crate::parallel;
+use crate::real::Real;
+use nalgebra::DMatrix;
+
+/// x = P g with a fixed matrix P (k × m), in `f64` whatever the scalar of the network: rounding of g to
+/// `f32` would be amplified by P as noise is.
+///
+/// ```
+/// use fredholm::{Front, nalgebra::DMatrix};
+/// let data = DMatrix::from_fn(3, 50, |i, j| ((3 * i + j) as f64).sin());
+/// let front = Front::singular(&DMatrix::identity(3, 3), 2, &data)?;
+/// let x: DMatrix<f32> = front.apply(&data)?;
+/// assert_eq!(x.shape(), (2, 50));
+/// assert!((x.row(0).norm_squared() / 50.0 - 1.0).abs() < 1e-5);
+/// # Ok::<(), fredholm::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(into = "Stored", try_from = "Stored"))]
+pub struct Front {
+    inputs: usize,
+    outputs: usize,
+    /// P, row-major.
+    matrix: Vec<f64>,
+}
+
+/// Data vectors taken together: the size of the `f64` copies.
+const BLOCK: usize = 256;
+
+impl Front {
+    /// The map g ↦ P g.
+    ///
+    /// # Errors
+    /// An empty matrix, or an element that is not finite.
+    pub fn new(matrix: &DMatrix<f64>) -> Result<Self> {
+        let (outputs, inputs) = matrix.shape();
+        let rows = matrix.transpose();
+        Self::from_rows(inputs, outputs, rows.as_slice().to_vec())
+    }
+
+    fn from_rows(inputs: usize, outputs: usize, matrix: Vec<f64>) -> Result<Self> {
+        check_not_empty("matrix", inputs.min(outputs), 1)?;
+        let expected = inputs.saturating_mul(outputs);
+        check_len("matrix", matrix.len(), expected, "rows times columns")?;
+        check_finite("matrix", &matrix)?;
+        Ok(Front { inputs, outputs, matrix })
+    }
+
+    /// The `modes` leading left singular vectors of `kernel` (m × n), each scaled to unit second moment
+    /// over `data` (m × samples): raw data of a training set. 14 to 18 modes serve a fermionic kernel at
+    /// β = 16 and noise 10⁻⁵.
+    ///
+    /// # Errors
+    /// `modes` zero or more than K has singular vectors; data of another length than K has rows, none at
+    /// all, or none with a component along one of the vectors.
+    pub fn singular<T: Real>(
+        kernel: &DMatrix<f64>,
+        modes: usize,
+        data: &DMatrix<T>,
+    ) -> Result<Self> {
+        check_finite("kernel", kernel.as_slice())?;
+        check_not_empty("kernel", kernel.len(), 1)?;
+        if modes == 0 || modes > kernel.nrows().min(kernel.ncols()) {
+            return Err(Error::OutOfRange {
+                argument: "modes",
+                value: modes as f64,
+                expected: "at least 1, at most as many as the kernel has singular vectors",
+            });
+        }
+        check_len("data", data.nrows(), kernel.nrows(), "the kernel's rows")?;
+        check_not_empty("data", data.ncols(), 1)?;
+        check_finite("data", data.as_slice())?;
+        let u = thin_svd("kernel", kernel)?.u;
+        let mut front = Self::from_rows(
+            kernel.nrows(),
+            modes,
+            u.columns(0, modes).iter().copied().collect(), // columns of U are rows of P
+        )?;
+        let x: DMatrix<f64> = front.apply(data)?;
+        let rows = front.matrix.chunks_exact_mut(front.inputs);
+        for (k, (row, x)) in rows.zip(x.row_iter()).enumerate() {
+            let deviation = (x.norm_squared() / x.len() as f64).sqrt();
+            if !(deviation > 0.0 && deviation.is_finite()) {
+                return Err(Error::ElementOutOfRange {
+                    argument: "data",
+                    index: k,
+                    value: deviation,
+                    expected: "data with a component along every singular vector",
+                });
+            }
+            row.iter_mut().for_each(|p| *p /= deviation);
+        }
+        Ok(front)
+    }
+
+    /// The length of g.
+    pub fn input_len(&self) -> usize {
+        self.inputs
+    }
+
+    /// The length of x.
+    pub fn output_len(&self) -> usize {
+        self.outputs
+    }
+
+    /// P, k × m.
+    pub fn matrix(&self) -> DMatrix<f64> {
+        DMatrix::from_row_slice(self.outputs, self.inputs, &self.matrix)
+    }
+
+    /// P g for many data vectors, one a column: computed in `f64`, rounded to `T`.
+    ///
+    /// # Errors
+    /// Data of another length.
+    pub fn apply<U: Real, T: Real>(&self, data: &DMatrix<U>) -> Result<DMatrix<T>> {
+        check_len("data", data.nrows(), self.inputs, "the front's input")?;
+        let mut x = DMatrix::zeros(self.outputs, data.ncols());
+        self.apply_samples(data.as_slice(), x.as_mut_slice());
+        Ok(x)
+    }
+
+    /// The same for contiguous samples, one after another; lengths have been checked.
+    pub(crate) fn apply_samples<U: Real, T: Real>(&self, data: &[U], x: &mut [T]) {
+        let (m, k) = (self.inputs, self.outputs);
+        let mut blocks: Vec<(&[U], &mut [T])> =
+            data.chunks(BLOCK * m).zip(x.chunks_mut(BLOCK * k)).collect();
+        parallel::for_each_mut(&mut blocks, |_, (data, x)| {
+            let exact: Vec<f64> = data.iter().map(|g| g.as_f64()).collect();
+            let mut product = vec![0.0; x.len()];
+            self.apply_block(&exact, &mut product);
+            x.iter_mut().zip(&product).for_each(|(x, &p)| *x = T::lit(p));
+        });
+    }
+
+    /// The product itself, for contiguous samples.
+    pub(crate) fn apply_block(&self, data: &[f64], x: &mut [f64]) {
+        let (m, k) = (self.inputs, self.outputs);
+        let samples = x.len() / k;
+        gemm(
+            MatMut::column_major(x, k, samples),
+            MatRef::row_major(&self.matrix, k, m),
+            MatRef::column_major(data, m, samples),
+            false,
+        );
+    }
+
+    /// W P for row-major weights W of a layer that sees x: the weights of a layer that sees g. Computed
+    /// in `f64`, rounded to `T`.
+    ///
+    /// # Errors
+    /// `weights` no multiple of the front's output.
+    pub fn fold<T: Real>(&self, weights: &[T]) -> Result<Vec<T>> {
+        let (m, k) = (self.inputs, self.outputs);
+        let rows = weights.len() / k;
+        check_len("weights", weights.len(), rows * k, "whole rows of the front's output")?;
+        let exact: Vec<f64> = weights.iter().map(|w| w.as_f64()).collect();
+        let mut folded = vec![0.0; rows * m];
+        gemm(
+            MatMut::row_major(&mut folded, rows, m),
+            MatRef::row_major(&exact, rows, k),
+            MatRef::row_major(&self.matrix, k, m),
+            false,
+        );
+        Ok(folded.into_iter().map(T::lit).collect())
+    }
+}
+
+/// The stored form.
+#[cfg(feature = "serde")]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+struct Stored {
+    inputs: usize,
+    outputs: usize,
+    matrix: Vec<f64>,
+}
+
+#[cfg(feature = "serde")]
+impl From<Front> for Stored {
+    fn from(Front { inputs, outputs, matrix }: Front) -> Self {
+        Stored { inputs, outputs, matrix }
+    }
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Stored> for Front {
+    type Error = Error;
+
+    fn try_from(Stored { inputs, outputs, matrix }: Stored) -> Result<Self> {
+        Front::from_rows(inputs, outputs, matrix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matrix(rows: usize, columns: usize, seed: f64) -> DMatrix<f64> {
+        DMatrix::from_fn(rows, columns, |i, j| (seed + (5 * i + 3 * j) as f64).sin())
+    }
+
+    #[test]
+    fn coordinates_are_scaled_projections_on_singular_vectors() {
+        let (kernel, data) = (matrix(9, 6, 0.3).map(|v| v * v), matrix(9, 700, 1.0).map(f64::exp));
+        let front = Front::singular(&kernel, 4, &data).unwrap();
+        let x: DMatrix<f64> = front.apply(&data).unwrap();
+        for row in x.row_iter() {
+            assert!((row.norm_squared() / 700.0 - 1.0).abs() < 1e-12);
+        }
+        // Rows of P are along eigenvectors of K Kᵀ, of descending eigenvalue.
+        let (p, square) = (front.matrix(), &kernel * kernel.transpose());
+        let mut last = f64::INFINITY;
+        for row in p.row_iter() {
+            let v = row.transpose().normalize();
+            let image = &square * &v;
+            let value = v.dot(&image);
+            assert!((image - &v * value).norm() < 1e-12 * square.norm() && value < last);
+            last = value;
+        }
+        let single: DMatrix<f32> = front.apply(&data).unwrap();
+        assert!(single.iter().zip(&x).all(|(&s, &x)| s == x as f32));
+    }
+
+    #[test]
+    fn folding_moves_the_map_into_the_weights() {
+        let front = Front::new(&matrix(3, 7, 0.0)).unwrap();
+        let (w, g) = (matrix(5, 3, 2.0), matrix(7, 1, 4.0));
+        let folded = front.fold(w.transpose().as_slice()).unwrap();
+        let direct = &w * front.matrix() * &g;
+        let through = DMatrix::from_row_slice(5, 7, &folded) * &g;
+        assert!((direct - through).norm() < 1e-13);
+    }
+
+    #[test]
+    fn bad_input_is_named() {
+        let (kernel, data) = (matrix(5, 4, 0.3), matrix(5, 10, 0.1));
+        for modes in [0, 5] {
+            let e = Front::singular(&kernel, modes, &data).unwrap_err();
+            assert!(matches!(e, Error::OutOfRange { argument: "modes", .. }));
+        }
+        assert!(Front::singular(&kernel, 2, &matrix(4, 10, 0.1)).is_err());
+        assert!(Front::singular(&kernel, 2, &DMatrix::<f64>::zeros(5, 0)).is_err());
+        assert!(Front::singular(&kernel, 2, &DMatrix::<f64>::zeros(5, 3)).is_err());
+        assert!(Front::new(&DMatrix::zeros(0, 3)).is_err());
+        let front = Front::new(&DMatrix::from_element(2, 3, 1.0)).unwrap();
+        assert!(front.apply::<f64, f32>(&DMatrix::zeros(2, 1)).is_err());
+        assert!(front.fold(&[1.0; 3]).is_err());
+        assert!(Front::new(&DMatrix::from_element(2, 3, f64::NAN)).is_err());
+    }
+}
