@@ -59,6 +59,11 @@
 //! - `rayon` (default): threads; results do not depend on their number.
 //! - `serde`: spectra, reports and networks as versioned plain data. The caller does the I/O.
 
+/// The README's example, compiled as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
+
 mod error;
 mod fixed_point;
 mod gradient_check;

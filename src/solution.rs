@@ -111,8 +111,25 @@ pub enum Certificate<T = f64> {
 pub enum Warning {
     /// Even the best fit leaves χ² far above the number of data.
     PoorFit {
-        /// χ² divided by the number of data.
+        /// χ² of the best fit divided by the number of data.
         chi2_per_datum: f64,
+    },
+    /// The answer leaves χ² far above the number of data, though a better fit exists.
+    Underfitted {
+        /// χ² of the answer divided by the number of data.
+        chi2_per_datum: f64,
+    },
+    /// χ² far below what noise of the size declared leaves: the error bars are too large.
+    LooseErrors {
+        /// χ² divided by the number of data less the number of good data.
+        chi2_per_datum: f64,
+    },
+    /// The ladder of α ended early: the iteration did not converge there.
+    LadderCut {
+        /// The α at which it failed.
+        alpha: f64,
+        /// Steps that had converged before.
+        steps: usize,
     },
     /// Spectral weight sits at an end of the frequency grid.
     WeightAtEdge {
@@ -147,8 +164,25 @@ impl fmt::Display for Warning {
         match self {
             Warning::PoorFit { chi2_per_datum } => write!(
                 f,
-                "chi2/N = {chi2_per_datum:.3}: the data cannot be fitted; is the grid wide and fine \
-                 enough, the kernel the right one, the error bars and beta correct?"
+                "even the best fit has chi2/N = {chi2_per_datum:.3}: the data cannot be fitted; is the \
+                 grid wide and fine enough, the kernel the right one, the error bars, the sign and \
+                 beta correct?"
+            ),
+            Warning::Underfitted { chi2_per_datum } => write!(
+                f,
+                "the answer has chi2/N = {chi2_per_datum:.3} although the data can be fitted: alpha, or \
+                 the weight of another prior, is too large"
+            ),
+            Warning::LooseErrors { chi2_per_datum } => write!(
+                f,
+                "chi2/(N - N_good) = {chi2_per_datum:.2e}: the data scatter less than their error bars \
+                 say, by a factor of about {:.1}; rules that rely on chi2 = N do not apply",
+                chi2_per_datum.sqrt().recip()
+            ),
+            Warning::LadderCut { alpha, steps } => write!(
+                f,
+                "the iteration did not converge at alpha = {alpha:e}, where the ladder was ended: the \
+                 choice of alpha rests on the {steps} steps above; raise the limit of iterations"
             ),
             Warning::WeightAtEdge { omega, fraction } => write!(
                 f,
@@ -186,6 +220,9 @@ pub struct LadderStep<T = f64> {
     pub gap: T,
     /// Newton iterations spent.
     pub iterations: usize,
+    /// Whether the optimum was reached, to the tolerance of the ladder or to rounding. Rules that choose α
+    /// are shown such steps only.
+    pub converged: bool,
 }
 
 /// What maximum entropy adds to a report.

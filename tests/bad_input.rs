@@ -61,7 +61,10 @@ fn nan_and_infinity() {
     // A kernel of the user's that is not finite somewhere.
     let kernel = FromFn::new(|x: f64, w: f64| 1.0 / (x * w));
     let error = kernel.matrix(&TAU, &[1.0, 2.0]).unwrap_err();
-    assert!(matches!(error, Error::NonFinite { argument: "kernel", index: 0, .. }), "{error:?}");
+    assert!(
+        matches!(error, Error::NonFinite { argument: "kernel", index: Some(0), .. }),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -72,7 +75,6 @@ fn empty() {
         (Measurement::with_uniform_error(&TAU, &none, 1e-2).map(drop), "values"),
         (Whitening::from_errors(&none).map(drop), "errors"),
         (FrequencyGrid::from_points(none.to_vec()).map(drop), "points"),
-        (FrequencyGrid::uniform(0.0, 1.0, 0).map(drop), "n"),
         (FermionTime::new(1.0).unwrap().matrix(&none, &TAU).map(drop), "x"),
         (FermionTime::new(1.0).unwrap().matrix(&[0.0], &none).map(drop), "omega"),
         (Bins::<f64>::new(DMatrix::zeros(0, 3)).map(drop), "bins"),
@@ -123,7 +125,7 @@ fn unsorted() {
         says(&error, &["points", "increasing"]);
     }
     let error = FrequencyGrid::uniform(2.0, -2.0, 5).unwrap_err();
-    assert!(matches!(error, Error::NotIncreasing { .. }), "{error:?}");
+    assert!(matches!(error, Error::OutOfRange { argument: "max", .. }), "{error:?}");
 }
 
 #[test]
@@ -189,7 +191,7 @@ fn parameters_of_solvers() {
     fails(MaxEnt::default().norm(0.0).solve(&p), "norm");
     fails(MaxEnt::default().tolerance(0.0).solve(&p), "tolerance");
     fails(MaxEnt::default().ladder_points(1).solve(&p), "ladder");
-    for alpha in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+    for alpha in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-310, f64::MIN_POSITIVE, 1e-40] {
         assert!(MaxEnt::default().alpha(FixedAlpha(alpha)).solve(&p).is_err(), "{alpha}");
     }
     let narrow = DefaultModel::Gaussian { centre: 0.0, width: 0.0 };

@@ -128,7 +128,7 @@ impl Table {
         cell: impl Fn(&str, usize) -> Option<(usize, usize)>,
     ) -> Fault {
         let element = match error {
-            Error::NonFinite { argument, index, .. } => {
+            Error::NonFinite { argument, index: Some(index), .. } => {
                 Some((argument, index, "a finite number".to_owned()))
             }
             Error::NotIncreasing { argument, index, previous, .. } => {

@@ -20,7 +20,7 @@ mod tests;
 
 pub use alpha::{AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv};
 
-use crate::error::{Error, Result, check_nonnegative, check_not_empty, check_positive};
+use crate::error::{Error, Result, check_count, check_nonnegative, check_positive};
 use crate::linalg::SymmetricBand;
 use crate::prior::{Entropy, Kinetic, Legendre, Prior};
 use crate::problem::Problem;
@@ -31,7 +31,7 @@ use crate::solution::{
 use crate::spectrum::DefaultModel;
 use core::ops::ControlFlow;
 use dual::Dual;
-use engine::Engine;
+use engine::{Engine, Outcome};
 use ladder::{Ladder, descent, geometric};
 use modes::Modes;
 use objective::Objective;
@@ -183,8 +183,8 @@ impl<T: Real> MaxEnt<T> {
         check_positive("norm", self.norm)?;
         check_positive("tolerance", self.tolerance)?;
         check_positive("ladder tolerance", self.ladder_tolerance)?;
-        check_not_empty("ladder points", self.ladder_points, 5)?;
-        check_not_empty("max iterations", self.max_iterations, 1)?;
+        check_count("ladder points", self.ladder_points, 5..=10_000, "5 to 10000 points")?;
+        check_count("max iterations", self.max_iterations, 1..=usize::MAX, "at least 1")?;
         self.alpha.check()
     }
 
@@ -242,13 +242,27 @@ impl<T: Real> MaxEnt<T> {
         let n_data = problem.whitened_data().len();
         let (alpha, refusal) = self.choose(&ladder, n_data);
         ladder.rewind(engine.as_mut(), alpha);
-        let answer = engine.solve(alpha, self.tolerance, self.max_iterations);
+        let before = engine.weights().to_vec();
+        let mut answer = engine.solve(alpha, self.tolerance, self.max_iterations);
+        if !answer.status.is_success() {
+            // The best iterate: the start, where the attempt has only led away from the optimum.
+            let value = |h: &[T]| Ok(T::lit(0.5) * problem.chi2(h)? + objective.value(alpha, h));
+            let (start, end): (T, T) = (value(&before)?, value(engine.weights())?);
+            if end.partial_cmp(&start).is_none_or(|order| order.is_gt()) {
+                ladder.rewind(engine.as_mut(), alpha);
+                let status = answer.status;
+                answer = Outcome { status, ..engine.solve(alpha, self.tolerance, 0) };
+            }
+        }
+        // A fixed α does not depend on how the way down to it ended.
+        let way = if self.alpha.fixed().is_some() { &Status::Converged } else { &ladder.status };
         let status = match (&ladder.status, refusal, &answer.status) {
             (Status::Stopped, ..) => Status::Stopped,
-            (Status::NonFinite { stage }, ..) | (_, _, Status::NonFinite { stage }) => {
-                Status::NonFinite { stage }
-            }
+            (_, _, Status::NonFinite { stage }) => Status::NonFinite { stage },
             (_, Some(reason), _) => Status::NoAlpha { rule: self.alpha.name(), reason },
+            (_, None, Status::Converged | Status::RoundingFloor) if !way.is_success() => {
+                way.clone()
+            }
             (.., status) => status.clone(),
         };
         let certificate = if objective.has_gap() {
@@ -280,7 +294,7 @@ impl<T: Real> MaxEnt<T> {
             norm: answer.norm,
             iterations: ladder.iterations() + answer.iterations,
             certificate,
-            warnings: self.warnings(&maxent, answer.norm, n_data),
+            warnings: self.warnings(&maxent, &modes, &answer, n_data),
             maxent: Some(maxent),
         };
         Solution::new(problem, &weights, report)
@@ -294,6 +308,14 @@ impl<T: Real> MaxEnt<T> {
         let max = T::lit(10.0) * modes.largest_eigenvalue(&inverse);
         check_positive("largest alpha of the ladder", max)?;
         if let Some(alpha) = self.alpha.fixed() {
+            // Rounding of the largest term of the Newton matrix, squared: no digit of α is left there.
+            if alpha <= T::EPSILON * T::EPSILON * max {
+                return Err(Error::OutOfRange {
+                    argument: "alpha",
+                    value: alpha.as_f64(),
+                    expected: "an alpha that rounding leaves something of, next to the data's term",
+                });
+            }
             return Ok(descent(max, alpha));
         }
         let (by_norm, by_range) = (T::lit(0.02) / self.norm, T::lit(1e-3) * max);
@@ -304,45 +326,77 @@ impl<T: Real> MaxEnt<T> {
     /// α, and where the rule refuses the reason with what is returned instead.
     fn choose(&self, ladder: &Ladder<T>, n_data: usize) -> (T, Option<String>) {
         let last = ladder.steps[ladder.steps.len() - 1].alpha;
-        if ladder.status != Status::Converged {
+        if ladder.status == Status::Stopped {
             return (last, None);
         }
+        if let Some(alpha) = self.alpha.fixed() {
+            return (alpha, None);
+        }
+        let steps = &ladder.steps[..ladder.converged()];
+        if steps.is_empty() {
+            return (last, Some("no step of the ladder converged".into()));
+        }
         let usable = |alpha: T| alpha > T::zero() && alpha.is_finite();
-        let reason = match self.alpha.choose(&ladder.steps, n_data) {
+        let reason = match self.alpha.choose(steps, n_data) {
             AlphaChoice::At(alpha) if usable(alpha) => return (alpha, None),
             AlphaChoice::At(alpha) => format!("it chose alpha = {alpha}, which is not positive"),
             AlphaChoice::Refused(reason) => reason,
         };
-        match Gcv::default().choose(&ladder.steps, n_data) {
+        match Gcv::default().choose(steps, n_data) {
             AlphaChoice::At(alpha) if usable(alpha) => (
                 alpha,
                 Some(format!(
                     "{reason}; returned instead: alpha = {alpha:e} of generalised cross-validation"
                 )),
             ),
-            _ => (
-                last,
-                Some(format!("{reason}; returned instead: the ladder's smallest alpha = {last:e}")),
-            ),
+            _ => {
+                let least = steps[steps.len() - 1].alpha;
+                let text =
+                    format!("{reason}; returned instead: the ladder's smallest alpha = {least:e}");
+                (least, Some(text))
+            }
         }
     }
 
-    fn warnings(&self, maxent: &MaxEntReport<T>, norm: T, n_data: usize) -> Vec<Warning> {
+    fn warnings(
+        &self,
+        maxent: &MaxEntReport<T>,
+        modes: &Modes<T>,
+        answer: &Outcome<T>,
+        n_data: usize,
+    ) -> Vec<Warning> {
         let mut warnings = Vec::new();
-        let n = n_data as f64;
-        let least = maxent.ladder.iter().map(|s| s.chi2.as_f64()).fold(f64::INFINITY, f64::min);
+        let (n, ladder) = (n_data as f64, &maxent.ladder);
         // Noise alone: χ² = N ± √(2N).
-        if least > 2.0 * n && least > n + 6.0 * (2.0 * n).sqrt() {
+        let far_above = |chi2: f64| chi2 > 2.0 * n && chi2 > n + 6.0 * (2.0 * n).sqrt();
+        // What α can reach, or where the ladder does not tell, what any weights could.
+        let free =
+            self.alpha.fixed().is_none() && self.kinetic == T::zero() && self.priors.is_empty();
+        let ladder_least = ladder.iter().map(|s| s.chi2.as_f64()).fold(f64::INFINITY, f64::min);
+        let least = if free { ladder_least } else { modes.chi2_outside.as_f64() };
+        let chi2 = answer.chi2.as_f64();
+        if far_above(least) {
             warnings.push(Warning::PoorFit { chi2_per_datum: least / n });
+        } else if far_above(chi2) {
+            warnings.push(Warning::Underfitted { chi2_per_datum: chi2 / n });
         }
-        let (found, expected) = (norm.as_f64(), self.norm.as_f64());
+        let spare = n - answer.n_good.as_f64();
+        if spare > 10.0 && chi2 < 0.5 * spare && chi2 < spare - 6.0 * (2.0 * spare).sqrt() {
+            warnings.push(Warning::LooseErrors { chi2_per_datum: chi2 / spare });
+        }
+        let (found, expected) = (answer.norm.as_f64(), self.norm.as_f64());
         if (found - expected).abs() > NORM_WARNING * expected {
             warnings.push(Warning::Norm { found, expected });
         }
-        let ladder = &maxent.ladder;
-        let ends = [ladder[0].alpha, ladder[ladder.len() - 1].alpha];
-        if self.alpha.fixed().is_none() && (maxent.alpha >= ends[0] || maxent.alpha <= ends[1]) {
-            warnings.push(Warning::AlphaAtEnd { alpha: maxent.alpha.as_f64() });
+        if self.alpha.fixed().is_none() {
+            let last = ladder[ladder.len() - 1];
+            if maxent.alpha >= ladder[0].alpha || maxent.alpha <= last.alpha {
+                warnings.push(Warning::AlphaAtEnd { alpha: maxent.alpha.as_f64() });
+            }
+            if !last.converged {
+                let steps = ladder.len() - 1;
+                warnings.push(Warning::LadderCut { alpha: last.alpha.as_f64(), steps });
+            }
         }
         warnings
     }

@@ -1,6 +1,8 @@
 //! What is minimised besides ½χ²: one prior scaled by α, and others with weights of their own.
 
-use crate::error::{Error, Result, check_all_positive, check_finite, check_len, check_nonnegative};
+use crate::error::{
+    Error, Result, check_all_positive, check_finite, check_len, check_nonnegative, check_scalar,
+};
 use crate::linalg::{BandedRows, SymmetricBand};
 use crate::prior::{Legendre, Prior};
 use crate::real::Real;
@@ -39,6 +41,7 @@ impl<T: Real> Objective<T> {
         let start = objective.start();
         check_all_positive("weights at the minimum of the scaled prior", &start)?;
         for (_, prior) in &objective.fixed {
+            check_scalar("prior at the default model", prior.value(&start))?;
             let mut gradient = vec![T::zero(); n];
             prior.add_gradient(&start, T::one(), &mut gradient);
             check_finite("prior gradient at the default model", &gradient)?;
@@ -49,6 +52,12 @@ impl<T: Real> Objective<T> {
             check_finite("prior Hessian at the default model", &[hessian.get(j, j)])?;
         }
         Ok(objective)
+    }
+
+    /// α·scaled(h) + Σ weight·prior(h).
+    pub(super) fn value(&self, alpha: T, h: &[T]) -> T {
+        let fixed = self.fixed.iter().map(|(weight, prior)| *weight * prior.value(h));
+        alpha * self.scaled.value(h) + fixed.sum::<T>()
     }
 
     /// The optimum at infinite α: the minimum of the scaled prior.

@@ -283,7 +283,7 @@ fn bad_input_is_named() {
     let build = |p: Vec<f64>| Unrolled::from_parameters(rlista(2, 1, 1), SoftThreshold, p);
     assert!(build(vec![1.0; 4]).is_ok());
     assert!(matches!(build(vec![1.0; 3]), Err(Error::LengthMismatch { .. })));
-    assert!(matches!(build(vec![f64::NAN; 4]), Err(Error::NonFinite { index: 0, .. })));
+    assert!(matches!(build(vec![f64::NAN; 4]), Err(Error::NonFinite { index: Some(0), .. })));
     assert!(matches!(build(vec![-1.0; 4]), Err(Error::ElementOutOfRange { index: 3, .. })));
     let kernel = DMatrix::from_element(3, 2, 1.0);
     for (step, lambda) in [(0.0, 0.1), (0.1, -0.1), (f64::NAN, 0.1)] {

@@ -20,11 +20,11 @@ use nalgebra::DMatrix;
 ///
 /// ```
 /// use fredholm::{IterationOptions, ProximalGradientMap, SoftThreshold, iterate};
-/// use fredholm::nalgebra::dmatrix;
+/// use fredholm::nalgebra::DMatrix;
 /// use std::ops::ControlFlow;
 ///
 /// // K = I: the optimum is the soft threshold of g.
-/// let kernel = dmatrix![1.0_f64, 0.0; 0.0, 1.0];
+/// let kernel = DMatrix::<f64>::identity(2, 2);
 /// let map = ProximalGradientMap::new(&kernel, &[3.0, 0.5], SoftThreshold, 1.0)?;
 /// let options = IterationOptions::default();
 /// let answer = iterate(map, &[0.0, 0.0], &options, |_| ControlFlow::Continue(()))?;

@@ -1,7 +1,7 @@
 //! Distances between spectra, and their features.
 
 use super::Spectrum;
-use crate::error::{Result, check_finite, check_len, check_nonnegative};
+use crate::error::{Result, check_len, check_nonnegative, check_scalar};
 use crate::real::Real;
 
 /// A local maximum of a spectrum.
@@ -35,17 +35,21 @@ impl<T: Real> Spectrum<T> {
     /// The k-th moment ∫ ωᵏ density dω (quadrature of the grid), in units of energyᵏ.
     pub fn moment(&self, k: u32) -> T {
         let (x, w) = (self.grid().points(), self.grid().weights());
-        x.iter().zip(w).zip(self.values()).map(|((&x, &w), &v)| x.powi(k as i32) * w * v).sum()
+        x.iter()
+            .zip(w)
+            .zip(self.values())
+            .map(|((&x, &w), &v)| x.powi(k.min(i32::MAX as u32) as i32) * w * v)
+            .sum()
     }
 
     /// The weight ∫ density dω between `from` and `to`, of the piecewise-linear interpolant (zero
-    /// outside the grid).
+    /// outside the grid); zero where `from` is not below `to`.
     ///
     /// # Errors
     /// A bound that is not finite.
     pub fn weight_between(&self, from: T, to: T) -> Result<T> {
-        check_finite("from", &[from])?;
-        check_finite("to", &[to])?;
+        check_scalar("from", from)?;
+        check_scalar("to", to)?;
         let (x, y) = (self.grid().points(), self.values());
         let mut total = T::zero();
         for j in 1..x.len() {

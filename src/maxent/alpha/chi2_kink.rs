@@ -194,6 +194,7 @@ mod tests {
                     n_good: 1.0,
                     gap: 0.0,
                     iterations: 1,
+                    converged: true,
                 }
             })
             .collect()
