@@ -23,8 +23,6 @@ pub(crate) struct Cholesky<T> {
     inverse_diagonal: Vec<T>,
     /// Rows of U⁻ᵀ.
     inverse: Vec<T>,
-    /// Right-hand side and solution, full lanes.
-    solution: Vec<T>,
 }
 
 impl<T: Real> Cholesky<T> {
@@ -39,7 +37,6 @@ impl<T: Real> Cholesky<T> {
             u: square.clone(),
             inverse_diagonal: vec![T::zero(); stride],
             inverse: square,
-            solution: vec![T::zero(); stride],
         }
     }
 
@@ -102,12 +99,8 @@ impl<T: Real> Cholesky<T> {
     }
 
     /// Overwrites `b` with A⁻¹b.
-    pub(crate) fn solve(&mut self, b: &mut [T]) {
-        let (n, stride) = (self.n, self.stride);
-        let (u, inverse_diagonal, x) = (&self.u, &self.inverse_diagonal, &mut self.solution);
-        x[..n].copy_from_slice(&b[..n]);
-        substitute(n, stride, u, inverse_diagonal, x);
-        b[..n].copy_from_slice(&x[..n]);
+    pub(crate) fn solve(&self, b: &mut [T]) {
+        substitute(self.stride, &self.u, &self.inverse_diagonal, &mut b[..self.n]);
     }
 
     /// tr A⁻¹ = ‖U⁻ᵀ‖², by forward substitution of the identity.
@@ -185,26 +178,28 @@ vectorised! {
 }
 
 vectorised! {
-    /// x = (UᵀU)⁻¹x; x has full lanes.
-    fn substitute<'a, T>(n: usize, stride: usize, u: &'a [T], inverse_diagonal: &'a [T], x: &'a mut [T]) -> () {
-        let width = n.next_multiple_of(LANES);
-        let x = &mut x[..width];
-        x[n..].fill(T::zero());
+    /// x = (UᵀU)⁻¹x. Loops start at full lanes: rows of U have zeros left of the diagonal.
+    fn substitute<'a, T>(
+        stride: usize,
+        u: &'a [T],
+        inverse_diagonal: &'a [T],
+        x: &'a mut [T],
+    ) -> () {
+        let n = x.len();
         for k in 0..n {
             let value = x[k] * inverse_diagonal[k];
             let from = k / LANES * LANES;
-            let row = &u[k * stride + from..k * stride + width];
+            let row = &u[k * stride + from..k * stride + n];
             for (x, &u) in x[from..].iter_mut().zip(row) {
                 *x -= value * u;
             }
             x[k] = value;
         }
-        x[n..].fill(T::zero());
         for k in (0..n).rev() {
             let from = k / LANES * LANES;
             let value = x[k];
             x[k] = T::zero();
-            let row = &u[k * stride + from..k * stride + width];
+            let row = &u[k * stride + from..k * stride + n];
             x[k] = (value - dot(row, &x[from..])) * inverse_diagonal[k];
         }
     }

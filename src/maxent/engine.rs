@@ -78,7 +78,7 @@ impl<T: Real> Schur<T> {
     }
 
     /// Overwrites `b` with S⁻¹b.
-    pub(super) fn solve(&mut self, b: &mut [T]) {
+    pub(super) fn solve(&self, b: &mut [T]) {
         self.dense.solve(b);
     }
 
