@@ -50,6 +50,32 @@ pub(crate) fn dispatch<B: Vectorise>(body: B) -> B::Output {
     body.run()
 }
 
+/// Defines a function of slices and scalars whose body is compiled for AVX-512, AVX2 and the baseline: the
+/// struct of arguments that [`Vectorise`] asks for, written once. References share one lifetime.
+macro_rules! vectorised {
+    ($(#[$doc:meta])* $visible:vis fn $name:ident<$life:lifetime, T>(
+        $($argument:ident: $kind:ty),* $(,)?
+    ) -> $output:ty $body:block) => {
+        $(#[$doc])*
+        $visible fn $name<$life, T: $crate::real::Real>($($argument: $kind),*) -> $output {
+            struct Arguments<$life, T> {
+                $($argument: $kind),*
+            }
+            impl<$life, T: $crate::real::Real> $crate::linalg::Vectorise for Arguments<$life, T> {
+                type Output = $output;
+
+                #[inline(always)]
+                fn run(self) -> $output {
+                    let Arguments { $($argument),* } = self;
+                    $body
+                }
+            }
+            $crate::linalg::dispatch(Arguments { $($argument),* })
+        }
+    };
+}
+pub(crate) use vectorised;
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
 fn v4<B: Vectorise>(body: B) -> B::Output {
