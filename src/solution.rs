@@ -86,7 +86,9 @@ impl fmt::Display for Status {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum Certificate<T = f64> {
-    /// Objective − minimum ≤ `gap`, rigorously; for maximum entropy ‖a − a*‖₁ ≤ `l1_bound`.
+    /// Objective − minimum ≤ `gap`, rigorously; for maximum entropy ‖a − a*‖₁ ≤ `l1_bound`. The objective is
+    /// that of the kernel as far as it can be stored: its singular values below ε times the largest are
+    /// rounding, and no part of it.
     Gap {
         /// Bound on the objective's distance to its minimum.
         gap: T,
@@ -114,6 +116,8 @@ pub enum Warning {
         /// χ² of the best fit divided by the number of data.
         chi2_per_datum: f64,
     },
+    /// The data are on the whole of the opposite sign of what a positive density gives.
+    OppositeSign,
     /// The answer leaves χ² far above the number of data, though a better fit exists.
     Underfitted {
         /// χ² of the answer divided by the number of data.
@@ -167,6 +171,10 @@ impl fmt::Display for Warning {
                 "even the best fit has chi2/N = {chi2_per_datum:.3}: the data cannot be fitted; is the \
                  grid wide and fine enough, the kernel the right one, the error bars, the sign and \
                  beta correct?"
+            ),
+            Warning::OppositeSign => f.write_str(
+                "the data have the opposite sign of what a positive spectrum gives: multiply them by -1 \
+                 (a G(tau) = -<T c c^+> from Monte Carlo is minus what the kernel describes)",
             ),
             Warning::Underfitted { chi2_per_datum } => write!(
                 f,
@@ -319,7 +327,8 @@ fn spectrum_warnings<T: Real>(spectrum: &Spectrum<T>) -> Vec<Warning> {
     let max = values.iter().fold(T::zero(), |m, &v| if v > m { v } else { m });
     let half_line = spectrum.density().is_half_line();
     for (index, omega) in [(0, spectrum.grid().min()), (values.len() - 1, spectrum.grid().max())] {
-        let inner_end = half_line && index == 0;
+        // ω = 0 is the end of the axis itself for densities and kernels of half the line.
+        let inner_end = index == 0 && (half_line || omega == T::zero());
         if max > T::zero() && values[index] > T::lit(0.05) * max && !inner_end {
             warnings.push(Warning::WeightAtEdge {
                 omega: omega.as_f64(),

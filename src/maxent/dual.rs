@@ -319,20 +319,17 @@ impl<'a, T: Real> Dual<'a, T> {
             *f = g - *f;
             chi2 += *f * *f;
         }
+        self.fit[..active].copy_from_slice(&p.mu[..active]);
+        for f in &mut self.fit[active..] {
+            *f /= self.alpha;
+        }
         self.step_u.fill(T::zero());
-        if active == modes.count {
-            modes.add_transposed(0, &p.mu, &mut self.step_u);
-            if let Some(rows) = &self.rows {
-                rows.add_transposed(&p.nu, &mut self.step_u);
-            }
-            for (d, &u) in self.step_u.iter_mut().zip(&p.u) {
-                *d -= u;
-            }
-        } else {
-            for f in &mut self.fit[active..] {
-                *f /= self.alpha;
-            }
-            modes.add_transposed(active, &self.fit[active..], &mut self.step_u);
+        modes.add_transposed(0, &self.fit, &mut self.step_u);
+        if let Some(rows) = &self.rows {
+            rows.add_transposed(&p.nu, &mut self.step_u);
+        }
+        for (d, &u) in self.step_u.iter_mut().zip(&p.u) {
+            *d -= u;
         }
         let n = modes.points;
         let divergence = self.legendre.divergence(&p.h[..n], &self.step_u[..n]);

@@ -34,6 +34,7 @@ use dual::Dual;
 use engine::{Engine, Outcome};
 use ladder::{Ladder, descent, geometric};
 use modes::Modes;
+use nalgebra::DVectorView;
 use objective::Objective;
 use primal::Primal;
 use std::sync::Arc;
@@ -294,7 +295,7 @@ impl<T: Real> MaxEnt<T> {
             norm: answer.norm,
             iterations: ladder.iterations() + answer.iterations,
             certificate,
-            warnings: self.warnings(&maxent, &modes, &answer, n_data),
+            warnings: self.warnings(&maxent, problem, modes.chi2_outside, &answer),
             maxent: Some(maxent),
         };
         Solution::new(problem, &weights, report)
@@ -361,21 +362,27 @@ impl<T: Real> MaxEnt<T> {
     fn warnings(
         &self,
         maxent: &MaxEntReport<T>,
-        modes: &Modes<T>,
+        problem: &Problem<T>,
+        chi2_outside: T,
         answer: &Outcome<T>,
-        n_data: usize,
     ) -> Vec<Warning> {
         let mut warnings = Vec::new();
-        let (n, ladder) = (n_data as f64, &maxent.ladder);
+        let (n, ladder) = (problem.whitened_data().len() as f64, &maxent.ladder);
         // Noise alone: χ² = N ± √(2N).
         let far_above = |chi2: f64| chi2 > 2.0 * n && chi2 > n + 6.0 * (2.0 * n).sqrt();
         // What α can reach, or where the ladder does not tell, what any weights could.
         let free =
             self.alpha.fixed().is_none() && self.kinetic == T::zero() && self.priors.is_empty();
         let ladder_least = ladder.iter().map(|s| s.chi2.as_f64()).fold(f64::INFINITY, f64::min);
-        let least = if free { ladder_least } else { modes.chi2_outside.as_f64() };
+        let least = if free { ladder_least } else { chi2_outside.as_f64() };
         let chi2 = answer.chi2.as_f64();
         if far_above(least) {
+            let flat = DVectorView::from_slice(problem.grid().weights(), problem.grid().len());
+            let fit = problem.whitened_kernel() * flat;
+            let overlap: T = fit.iter().zip(problem.whitened_data()).map(|(&f, &g)| f * g).sum();
+            if overlap < T::zero() {
+                warnings.push(Warning::OppositeSign);
+            }
             warnings.push(Warning::PoorFit { chi2_per_datum: least / n });
         } else if far_above(chi2) {
             warnings.push(Warning::Underfitted { chi2_per_datum: chi2 / n });

@@ -447,7 +447,8 @@ fn a_common_factor_on_the_errors_moves_nothing() {
     for i in 0..25 {
         let alpha = 10f64.powf(5.0 - 0.25 * i as f64);
         for (p, scale, ladder) in [(&problem, 1.0, 0), (&wider, factor * factor, 1)] {
-            let s = MaxEnt::default().alpha(FixedAlpha(alpha / scale)).solve(p).unwrap();
+            let solver = MaxEnt::default().alpha(FixedAlpha(alpha / scale)).ladder_tolerance(1e-14);
+            let s = solver.solve(p).unwrap();
             let m = s.report().maxent.as_ref().unwrap();
             ladders[ladder]
                 .push(LadderStep { chi2: s.report().chi2, ..m.ladder[m.ladder.len() - 1] });
@@ -455,7 +456,8 @@ fn a_common_factor_on_the_errors_moves_nothing() {
     }
     for (a, b) in ladders[0].iter().zip(&ladders[1]) {
         assert!((a.chi2 / b.chi2 / (factor * factor) - 1.0).abs() < 1e-6);
-        assert!((a.n_good - b.n_good).abs() < 1e-6);
+        let difference = (a.n_good - b.n_good).abs();
+        assert!(difference < 1e-6, "{a:?} {b:?}");
     }
     let choice = |l: &[LadderStep<f64>]| match Gcv::default().choose(l, 100) {
         AlphaChoice::At(alpha) => alpha,
@@ -574,4 +576,44 @@ fn single_precision_gives_the_same_spectrum_as_far_as_it_can() {
         let a: Vec<f64> = a.spectrum().weights().iter().map(|&x| f64::from(x)).collect();
         assert!(l1(&a, &b.spectrum().weights()) < 2e-3, "{}", l1(&a, &b.spectrum().weights()));
     }
+}
+
+#[test]
+fn a_ladder_that_does_not_converge_is_cut_and_said() {
+    let problem = two_gaussians::<f64>(1e-3).0;
+    let solution = MaxEnt::default().max_iterations(2).solve(&problem).unwrap();
+    let report = solution.report();
+    assert_eq!(report.status, Status::IterationLimit);
+    let ladder = &report.maxent.as_ref().unwrap().ladder;
+    let (last, before) = ladder.split_last().unwrap();
+    assert!(!last.converged && before.iter().all(|s| s.converged));
+    let said = |w: &Warning| matches!(w, Warning::LadderCut { alpha, .. } if *alpha == last.alpha);
+    assert!(report.warnings.iter().any(said), "{:?}", report.warnings);
+}
+
+#[test]
+fn failure_returns_the_best_iterate() {
+    // Far below what rounding allows: whatever comes back fits no worse than the way down did.
+    let problem = two_gaussians::<f64>(1e-3).0;
+    let good = MaxEnt::default().alpha(FixedAlpha(1e-2)).solve(&problem).unwrap();
+    for alpha in [1e-14, 1e-18] {
+        let report = MaxEnt::default().alpha(FixedAlpha(alpha)).solve(&problem);
+        let Ok(report) = report.map(|s| s.report().clone()) else { continue };
+        assert!(report.chi2 <= good.report().chi2 * (1.0 + 1e-9), "{alpha}: {}", report.chi2);
+    }
+}
+
+#[test]
+fn fits_are_judged_against_what_is_possible() {
+    let problem = two_gaussians::<f64>(1e-3).0;
+    let warned = |solver: MaxEnt| solver.solve(&problem).unwrap().report().warnings.clone();
+    let stiff = warned(MaxEnt::default().alpha(FixedAlpha(1e6)));
+    assert!(stiff.iter().any(|w| matches!(w, Warning::Underfitted { .. })), "{stiff:?}");
+    assert!(!stiff.iter().any(|w| matches!(w, Warning::PoorFit { .. })), "{stiff:?}");
+    let negative: Vec<f64> = problem.data().iter().map(|g| -g).collect();
+    let flipped = problem.with_data(&negative).unwrap();
+    let wrong = MaxEnt::default().solve(&flipped).unwrap().report().warnings.clone();
+    assert!(wrong.iter().any(|w| matches!(w, Warning::PoorFit { .. })), "{wrong:?}");
+    assert!(wrong.contains(&Warning::OppositeSign), "{wrong:?}");
+    assert!(!stiff.contains(&Warning::OppositeSign), "{stiff:?}");
 }

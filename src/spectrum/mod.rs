@@ -7,7 +7,7 @@ mod retarded;
 pub use default_model::DefaultModel;
 pub use metrics::Peak;
 
-use crate::error::{Result, check_finite, check_len};
+use crate::error::{Error, Result, check_finite, check_len};
 use crate::grid::FrequencyGrid;
 use crate::kernel::Density;
 use crate::real::Real;
@@ -27,7 +27,8 @@ impl<T: Real> Spectrum<T> {
     /// From values of the density at the grid's points.
     ///
     /// # Errors
-    /// Another length than the grid's, or a non-finite value.
+    /// Another length than the grid's, a non-finite value, or a density of half the line on a grid that
+    /// reaches below ω = 0.
     pub fn new(
         grid: FrequencyGrid<T>,
         values: impl Into<Vec<T>>,
@@ -36,6 +37,13 @@ impl<T: Real> Spectrum<T> {
         let values = values.into();
         check_len("values", values.len(), grid.len(), "the frequency grid")?;
         check_finite("values", &values)?;
+        if density.is_half_line() && grid.min() < T::zero() {
+            return Err(Error::OutOfRange {
+                argument: "grid",
+                value: grid.min().as_f64(),
+                expected: "frequencies that are not negative, for a density of half the line",
+            });
+        }
         Ok(Spectrum { grid, values, density })
     }
 
