@@ -73,6 +73,7 @@ mod linalg;
 mod maxent;
 mod network;
 mod noise;
+mod operator;
 mod parallel;
 mod prior;
 mod problem;
@@ -110,12 +111,18 @@ pub use noise::{
     AutocorrelationTime, Bins, CovarianceEstimator, Measurement, NoiseReport, NoiseTreatment,
     Whitening, stack_complex,
 };
+pub use operator::{
+    ComposedOperator, Convolution, LinearOperator, NormEstimate, ScaledOperator, StackedOperator,
+    check_adjoint, estimate_norm,
+};
 pub use prior::{Entropy, Kinetic, Legendre, Prior};
 pub use problem::{Fingerprint, ForwardModel, Problem};
 pub use prox::{
-    AffineSet, BandedQuadratic, BoxConstraint, Conjugate, ElasticNet, Entropic, GroupNorm, Huber,
-    L1Ball, L2Ball, L2Norm, LInfinityNorm, LogSum, NonNegative, NuclearNorm, OneSidedSoftThreshold,
-    Prox, Scad, Simplex, SoftThreshold, SquaredL2, TotalVariation, WeightedL1,
+    AffineSet, BandedQuadratic, BoxConstraint, Conjugate, ConjugateOf, ElasticNet, Entropic,
+    GroupNorm, Huber, L1Ball, L2Ball, L2Norm, LInfinityNorm, LogSum, MoreauEnvelope, NonNegative,
+    NuclearNorm, OneSidedSoftThreshold, PlusQuadratic, PrecomposedDiagonal, PrecomposedOrthogonal,
+    Prox, Scad, Scaled, SeparableSum, Simplex, SoftThreshold, SquaredL2, TotalVariation,
+    Translated, WeightedL1,
 };
 pub use rand;
 pub use real::Real;

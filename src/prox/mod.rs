@@ -1,13 +1,36 @@
 //! Proximal operators, prox_{γf}(z) = argmin_x f(x) + ‖x − z‖²/(2γ), with their derivatives. Floor 4.
 //!
-//! One file per operator. An operator that acts on each component alone is written as scalar formulas
+//! One file per operator; in `calculus`, functions made of functions. An operator that acts on each component alone is written as scalar formulas
 //! (`separable`); the loops over slices exist once.
+//!
+//! # How to add a prox
+//!
+//! 1. Make a file named after the function, with a type that holds its parameters. A constructor checks
+//!    them and returns a `Result`; the documentation gives f(x), the prox, its derivatives, the conjugate
+//!    and the source.
+//! 2. Does φ act on each component alone, all alike? Implement `ScalarProx` in branch-free formulas (the
+//!    model is `soft_threshold`) and end with `separable_prox!(Type)`. If not, implement [`Prox`] on slices
+//!    (`l2_norm`). Either way write the derivatives next to the prox: by the argument (transposed, times an
+//!    upstream gradient) and by γ; at a kink take the flat side.
+//! 3. State what is true and useful: `is_convex`, `is_indicator`, `gradient_lipschitz`, and the conjugate
+//!    where it has a formula, for duality gaps. Buffers come from `crate::scratch::with_scratch`, so that
+//!    nothing is allocated per call. A NaN gives a NaN, slices of the wrong length the documented panic.
+//! 4. Name the type in this module and in `lib.rs`.
+//! 5. Add its line to `all` in `tests.rs`: the operator, the proximal operator of its conjugate written
+//!    independently, and the distance of its kinks. That line runs the definition, Moreau's decomposition, firm
+//!    non-expansiveness, projections, Fenchel's equality, the Lipschitz constant, both derivatives against
+//!    finite differences, dirty buffers and all sizes, in both precisions:
+//!
+//! ```text
+//! case("squared l2", SquaredL2, |w, gamma| map(w, |w| w / (1 + 1 / gamma)), smooth),
+//! ```
 //!
 //! Source: Parikh and Boyd, *Proximal Algorithms* (2014); thresholds as activations: \[LO\] II.C–D.
 
 mod affine_set;
 mod banded_quadratic;
 mod box_constraint;
+mod calculus;
 mod elastic_net;
 mod entropic;
 mod group_norm;
@@ -33,6 +56,10 @@ mod weighted_l1;
 pub use affine_set::AffineSet;
 pub use banded_quadratic::BandedQuadratic;
 pub use box_constraint::BoxConstraint;
+pub use calculus::{
+    ConjugateOf, MoreauEnvelope, PlusQuadratic, PrecomposedDiagonal, PrecomposedOrthogonal, Scaled,
+    SeparableSum, Translated,
+};
 pub use elastic_net::ElasticNet;
 pub use entropic::Entropic;
 pub use group_norm::GroupNorm;

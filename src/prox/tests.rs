@@ -228,6 +228,164 @@ fn all<T: Real>(n: usize) -> Vec<Case<T>> {
             },
         ),
     ]);
+    // The calculus: conjugates by the rules f → c f, f(· − b), f(D · + b), f(Q ·), …, written out.
+    let ramp: Vec<T> = (0..n).map(|i| lit(0.3 + 0.9 * (1.3 * i as f64).cos())).collect();
+    let (b1, b2, b3) = (ramp.clone(), ramp.clone(), ramp.clone());
+    let diagonal: Vec<T> = ramp.iter().map(|&r| r + lit(0.8)).map(|d| d + d).collect();
+    let (d1, d2) = (diagonal.clone(), diagonal.clone());
+    let away = |z: &[T], b: &[T], kink: T| distance(&minus(z, b), &[kink, -kink]);
+    let (left, right) = (n / 2, n - n / 2);
+    let mut blocks: Vec<(usize, Box<dyn Prox<T>>)> = vec![(right, Box::new(SoftThreshold))];
+    if left > 0 {
+        blocks.insert(0, (left, Box::new(Simplex::new(lit(SUM)).unwrap())));
+    }
+    cases.extend([
+        case(
+            "3 l1",
+            Scaled::new(SoftThreshold, lit(3.0)).unwrap(),
+            move |w, _| clamp(w, lit(3.0)),
+            move |z, g| distance(z, &[lit(3.0) * g, lit(-3.0) * g]),
+        ),
+        case(
+            "translated l1",
+            Translated::new(SoftThreshold, ramp.clone()).unwrap(),
+            move |w, g| w.iter().zip(&b1).map(|(&w, &b)| (w - b / g).max(-one).min(one)).collect(),
+            move |z, g| away(z, &b2, g),
+        ),
+        case(
+            "translated ball",
+            Translated::new(L2Ball::new(lit(SUM)).unwrap(), ramp.clone()).unwrap(),
+            {
+                let b = ramp.clone();
+                move |w, g| {
+                    let w: Vec<T> = w.iter().zip(&b).map(|(&w, &b)| w - b / g).collect();
+                    map(&w, |v: T| v * (one - lit(SUM) / g / norm(&w)).max(zero))
+                }
+            },
+            {
+                let b = ramp.clone();
+                move |z, _| (norm(&minus(z, &b)) - lit(SUM)).abs()
+            },
+        ),
+        case(
+            "l1 of D x",
+            PrecomposedDiagonal::new(SoftThreshold, diagonal.clone(), vec![zero; n]).unwrap(),
+            move |w, _| w.iter().zip(&d1).map(|(&w, &d)| w.max(-d.abs()).min(d.abs())).collect(),
+            move |z, gamma| {
+                let gaps = z.iter().zip(&d2).map(|(z, &d)| (z.abs() - gamma * d.abs()).abs());
+                // The kink of the inner operator is reached |d| times as fast.
+                gaps.fold(T::INFINITY, T::min) / lit(4.0)
+            },
+        ),
+        case(
+            "l2 of 2 x + b",
+            PrecomposedDiagonal::new(L2Norm, vec![lit(2.0); n], ramp.clone()).unwrap(),
+            move |w, gamma| {
+                // Conjugate: −b·y/2 on ‖y‖ ≤ 2.
+                let w: Vec<T> = w.iter().zip(&b3).map(|(&w, &b)| w + b / (gamma + gamma)).collect();
+                map(&w, |v: T| v / one.max(norm(&w) / lit(2.0)))
+            },
+            {
+                let b = ramp.clone();
+                move |z, gamma| {
+                    let y: Vec<T> = z.iter().zip(&b).map(|(&z, &b)| z + z + b).collect();
+                    bent((norm(&y) - lit(4.0) * gamma).abs() / lit(8.0), norm(&y) / lit(4.0))
+                }
+            },
+        ),
+        case(
+            "box*",
+            ConjugateOf::new::<T>(BoxConstraint::new(lit(LOWER), lit(UPPER)).unwrap()).unwrap(),
+            move |w, _| map(w, |w: T| w.max(lit(LOWER)).min(lit(UPPER))),
+            move |z, g| distance(z, &[lit(LOWER) * g, lit(UPPER) * g]),
+        ),
+        case(
+            "squared l2*",
+            ConjugateOf::new::<T>(SquaredL2).unwrap(),
+            move |w, g| map(w, |w: T| w / (one + one / g)),
+            smooth,
+        ),
+        case(
+            "envelope of l2",
+            MoreauEnvelope::new(L2Norm, lit(0.6)).unwrap(),
+            move |w, gamma| {
+                // Conjugate: 0.3 ‖y‖² on ‖y‖ ≤ 1.
+                let w = map(w, |w| w / (one + lit(0.6) / gamma));
+                map(&w, |v: T| v / one.max(norm(&w)))
+            },
+            move |z, gamma| bent((norm(z) - gamma - lit(0.6)).abs(), norm(z)),
+        ),
+        case(
+            "l1 plus quadratic",
+            PlusQuadratic::new(SoftThreshold, lit(0.8), ramp.clone()).unwrap(),
+            {
+                let b = ramp.clone();
+                move |w, gamma| {
+                    // By components: x = S_{1/0.8}(a + y/0.8) is the slope of the conjugate at y.
+                    let solve = |(&w, &a): (&T, &T)| {
+                        let slope = |y: f64| {
+                            let v = a.as_f64() + y / 0.8;
+                            v - v.clamp(-1.25, 1.25)
+                        };
+                        let (mut low, mut high) = (-1e3, 1e3);
+                        for _ in 0..100 {
+                            let middle: f64 = 0.5 * (low + high);
+                            let rest = middle + slope(middle) / gamma.as_f64() - w.as_f64();
+                            if rest < 0.0 { low = middle } else { high = middle }
+                        }
+                        T::lit(low)
+                    };
+                    w.iter().zip(&b).map(solve).collect()
+                }
+            },
+            {
+                let b = ramp.clone();
+                move |z, gamma| {
+                    let points = z.iter().zip(&b).map(|(&z, &a)| z + gamma * lit(0.8) * a);
+                    distance(&points.collect::<Vec<_>>(), &[gamma, -gamma]) / lit(3.0)
+                }
+            },
+        ),
+        case(
+            "simplex and l1",
+            SeparableSum::new(blocks).unwrap(),
+            move |w, gamma| {
+                let (a, b) = w.split_at(left);
+                let level = if left > 0 { water_level(a, lit(SUM) / gamma) } else { zero };
+                let mut dual = map(a, |w: T| w.min(level));
+                dual.extend(clamp(b, one));
+                dual
+            },
+            move |z, gamma| {
+                let (a, b) = z.split_at(left);
+                let level = if left > 0 { water_level(a, lit(SUM)) } else { zero };
+                distance(a, &[level]).min(distance(b, &[gamma, -gamma]))
+            },
+        ),
+    ]);
+    if n <= 100 {
+        // A reflection I − 2vvᵀ/‖v‖² and, for a subspace, its leading rows.
+        let v = DMatrix::from_fn(n, 1, |i, _| lit(1.0 + (1.9 * i as f64).sin()));
+        let q = DMatrix::identity(n, n) - &v * v.transpose() * (lit(2.0) / v.norm_squared());
+        let (q1, q2) = (q.clone(), q.clone());
+        let turn = |q: &DMatrix<T>, z: &[T]| {
+            (q * DMatrix::from_column_slice(z.len(), 1, z)).as_slice().to_vec()
+        };
+        cases.push(case(
+            "l1 of Q x",
+            PrecomposedOrthogonal::new(SoftThreshold, &q).unwrap(),
+            move |w, _| turn(&q1.transpose(), &clamp(&turn(&q1, w), one)),
+            move |z, g| distance(&turn(&q2, z), &[g, -g]) / T::lit(2.0),
+        ));
+        let leading = q.rows(0, n.div_ceil(2)).into_owned();
+        let (q1, q2) = (leading.clone(), leading.clone());
+        cases.push(case(
+            "l1 of a subspace",
+            PrecomposedOrthogonal::new(SoftThreshold, &leading).unwrap(),
+            move |w, _| turn(&q1.transpose(), &clamp(&turn(&q1, w), one)),
+            move |z, g| distance(&turn(&q2, z), &[g, -g]) / T::lit(2.0),
+        ));
+    }
     if n > 1 {
         let operator = BandedQuadratic::new(first_differences(n));
         cases.push(case("kinetic", operator, |w, gamma| kinetic_dual(w, gamma), curved));
@@ -592,4 +750,64 @@ fn borrowed_and_boxed_operators_are_operators() {
     let boxed: Box<dyn Prox<f64>> = Box::new(SoftThreshold);
     assert_eq!(norm(&boxed), 2.5);
     assert_eq!(norm(boxed), 2.5);
+}
+
+#[test]
+fn properties_are_inherited() {
+    let scaled = Scaled::new(SquaredL2, 3.0).unwrap();
+    assert!(scaled.is_separable() && scaled.is_convex() && !scaled.is_indicator());
+    assert_eq!(scaled.gradient_lipschitz(), Some(3.0));
+    let moved = Translated::new(NonNegative, vec![1.0]).unwrap();
+    assert!(moved.is_indicator() && !moved.is_separable() && moved.gradient_lipschitz().is_none());
+    let scad = || Scad::new(1.0, 3.7).unwrap();
+    assert!(!Scaled::new(scad(), 2.0).unwrap().is_convex());
+    assert!(!Translated::new(scad(), vec![1.0]).unwrap().is_convex());
+    assert!(!PlusQuadratic::new(scad(), 1.0, vec![0.0]).unwrap().is_convex());
+    let stretched = PrecomposedDiagonal::new(SquaredL2, vec![2.0, 3.0], vec![0.0; 2]).unwrap();
+    assert_eq!(stretched.gradient_lipschitz(), Some(9.0));
+    let envelope = |f: Box<dyn Prox<f64>>| MoreauEnvelope::new(f, 0.5).unwrap();
+    assert_eq!(envelope(Box::new(SoftThreshold)).gradient_lipschitz(), Some(2.0));
+    assert_eq!(envelope(Box::new(SquaredL2)).gradient_lipschitz(), Some(1.0 / 1.5));
+    let quadratic = PlusQuadratic::new(SquaredL2, 2.0, vec![0.0]).unwrap();
+    assert_eq!(quadratic.gradient_lipschitz(), Some(3.0));
+    let sum = |f: Vec<(usize, Box<dyn Prox<f64>>)>| SeparableSum::new(f).unwrap();
+    let smooth = sum(vec![(1, Box::new(SquaredL2)), (2, Box::new(Huber::new(0.5).unwrap()))]);
+    assert_eq!(smooth.gradient_lipschitz(), Some(2.0));
+    let sets = sum(vec![(1, Box::new(NonNegative)), (2, Box::new(L2Ball::new(1.0).unwrap()))]);
+    assert!(sets.is_indicator() && sets.gradient_lipschitz().is_none());
+    assert!(!sum(vec![(1, Box::new(scad())), (1, Box::new(SquaredL2))]).is_convex());
+}
+
+#[test]
+fn wrappers_refuse_what_has_no_rule() {
+    let scad = || Scad::new(1.0, 3.7).unwrap();
+    assert!(ConjugateOf::new::<f64>(scad()).is_err());
+    assert!(MoreauEnvelope::new(scad(), 1.0).is_err());
+    assert!(MoreauEnvelope::new(SoftThreshold, 0.0).is_err());
+    assert!(Scaled::new(SoftThreshold, -1.0).is_err());
+    assert!(Translated::new(SoftThreshold, vec![f64::NAN]).is_err());
+    assert!(PlusQuadratic::new(SoftThreshold, 0.0, vec![]).is_err());
+    assert!(PrecomposedDiagonal::new(L2Norm, vec![1.0, 2.0], vec![0.0; 2]).is_err());
+    assert!(PrecomposedDiagonal::new(SoftThreshold, vec![1.0, 0.0], vec![0.0; 2]).is_err());
+    assert!(PrecomposedDiagonal::new(SoftThreshold, vec![1.0], vec![0.0; 2]).is_err());
+    assert!(PrecomposedOrthogonal::new(SoftThreshold, &DMatrix::from_element(2, 2, 1.0)).is_err());
+    assert!(SeparableSum::<f64>::new(vec![(0, Box::new(SoftThreshold))]).is_err());
+}
+
+#[test]
+fn the_conjugate_of_the_conjugate_is_the_function() {
+    let twice = ConjugateOf::new::<f64>(ConjugateOf::new::<f64>(L2Norm).unwrap()).unwrap();
+    let z = [3.0_f64, -1.0, 0.5];
+    let (x, y) = (prox("l2**", &twice, &z, 0.7), prox("l2", &L2Norm, &z, 0.7));
+    assert!(x.iter().zip(&y).all(|(x, y)| (x - y).abs() < 1e-15_f64));
+}
+
+#[test]
+fn gradient_of_the_envelope_is_its_gradient() {
+    let envelope = MoreauEnvelope::new(Simplex::new(1.5).unwrap(), 0.4).unwrap();
+    let x = [0.3, -1.0, 2.0, 0.9];
+    let mut gradient = [7.0; 4];
+    let value = envelope.gradient_into(&x, &mut gradient);
+    assert_eq!(value, envelope.value(&x));
+    assert!(check_gradient(|x| envelope.value(x), &x, &gradient).unwrap() < 1e-9);
 }
