@@ -104,8 +104,10 @@ pub use linalg::{BandedRows, SymmetricBand};
 pub use maxent::{AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv, MaxEnt, MaxEntSolver};
 pub use nalgebra;
 pub use network::{
-    BoundLayer, ErrorSummary, Front, Head, Headed, HeadedWorkspace, Initialization, Layer, Network,
-    RootSquareError, Unrolled, UnrolledArchitecture, UnrolledWorkspace,
+    BoundLayer, ConvolutionArchitecture, ConvolutionNetwork, ConvolutionWorkspace,
+    DenseArchitecture, DenseNetwork, DenseWorkspace, ErrorSummary, Front, Head, Headed,
+    HeadedWorkspace, Initialization, Layer, Network, RootSquareError, Unrolled,
+    UnrolledArchitecture, UnrolledWorkspace, WeightDistribution,
 };
 pub use noise::{
     AutocorrelationTime, Bins, CovarianceEstimator, Measurement, NoiseReport, NoiseTreatment,

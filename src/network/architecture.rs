@@ -1,7 +1,8 @@
-//! Shape and initial weights of unrolled networks.
+//! Shape of unrolled networks, and initial weights of all.
 
-use crate::error::{Error, Result, check_positive};
+use crate::error::{Error, Result, check_nonnegative, check_positive};
 use crate::real::Real;
+use rand::{Rng, RngExt};
 
 /// The shape of an unrolled network and its relaxation.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,15 +68,71 @@ impl<T: Real> UnrolledArchitecture<T> {
 /// Random initial weights.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Initialization {
-    /// Factor on the LeCun-normal weights, whose variance is 1/(number of columns).
+    /// The distribution of the weights.
+    pub distribution: WeightDistribution,
+    /// Factor on the weights.
     pub scale: f64,
-    /// Initial threshold θ of every layer.
+    /// Initial threshold θ of every layer of an unrolled network; the biases of others start at zero.
     pub threshold: f64,
 }
 
 impl Default for Initialization {
     /// LeCun-normal as in the paper, θ = 10⁻³.
     fn default() -> Self {
-        Initialization { scale: 1.0, threshold: 1e-3 }
+        Initialization {
+            distribution: WeightDistribution::LecunNormal,
+            scale: 1.0,
+            threshold: 1e-3,
+        }
     }
+}
+
+impl Initialization {
+    /// `count` weights of a layer in which every output sums `fan_in` inputs and every input reaches
+    /// `fan_out` outputs.
+    pub(super) fn draw<T: Real>(
+        &self,
+        count: usize,
+        (fan_in, fan_out): (usize, usize),
+        rng: &mut (impl Rng + ?Sized),
+        weights: &mut Vec<T>,
+    ) {
+        match self.distribution {
+            WeightDistribution::LecunNormal => {
+                let deviation = T::lit(self.scale / (fan_in as f64).sqrt());
+                weights.extend((0..count).map(|_| deviation * T::standard_normal(rng)));
+            }
+            WeightDistribution::GlorotUniform => {
+                let bound = self.scale * (6.0 / (fan_in + fan_out) as f64).sqrt();
+                let draw = |_| T::lit(bound * (2.0 * rng.random::<f64>() - 1.0));
+                weights.extend((0..count).map(draw));
+            }
+        }
+    }
+
+    /// Room for `count` parameters, after a check of scale and threshold.
+    pub(super) fn prepare<T: Real>(&self, count: usize) -> Result<Vec<T>> {
+        check_nonnegative("scale", self.scale)?;
+        check_nonnegative("threshold", self.threshold)?;
+        let mut parameters = Vec::new();
+        match parameters.try_reserve_exact(count) {
+            Ok(()) => Ok(parameters),
+            Err(_) => Err(Error::OutOfRange {
+                argument: "parameters",
+                value: count as f64,
+                expected: "a network that fits into memory",
+            }),
+        }
+    }
+}
+
+/// Distribution of random weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum WeightDistribution {
+    /// Normal, variance 1/(inputs of a unit): LeCun's.
+    #[default]
+    LecunNormal,
+    /// Uniform, variance 2/(inputs + outputs): Glorot's, usual for fully connected layers.
+    GlorotUniform,
 }

@@ -2,6 +2,7 @@
 //!
 //! - [`Layer`]: x ↦ prox_θ(W_t x + W_e g), a step of ISTA or a layer of LISTA;
 //! - [`Unrolled`]: LISTA and RLISTA, with forward and reverse mode side by side;
+//! - [`DenseNetwork`], [`ConvolutionNetwork`]: the paper's plain baselines;
 //! - [`Network`]: the small trait training is written against;
 //! - [`Headed`]: any network with an output [`Head`], which makes its answer a density;
 //! - [`Front`]: a fixed linear map of the data before a network;
@@ -10,19 +11,25 @@
 //! Source: learned-optimizers paper (\[LO\]), II.D and appendix A.
 
 mod architecture;
+mod convolution;
+mod dense;
 mod error_summary;
 mod front;
 mod head;
 mod layer;
 mod loss;
 mod panel;
+#[cfg(test)]
+mod plain_tests;
 #[cfg(feature = "serde")]
 mod stored;
 #[cfg(test)]
 mod tests;
 mod unrolled;
 
-pub use architecture::{Initialization, UnrolledArchitecture};
+pub use architecture::{Initialization, UnrolledArchitecture, WeightDistribution};
+pub use convolution::{ConvolutionArchitecture, ConvolutionNetwork, ConvolutionWorkspace};
+pub use dense::{DenseArchitecture, DenseNetwork, DenseWorkspace};
 pub use error_summary::ErrorSummary;
 pub use front::Front;
 pub use head::{Head, Headed, HeadedWorkspace};

@@ -17,7 +17,8 @@ pub(super) fn normal<T: Real>(n: usize, seed: u64) -> Vec<T> {
 pub(super) fn network<T: Real, P: Prox<T>>(depth: usize, eta: f64, prox: P) -> Unrolled<T, P> {
     let relaxation = T::lit(eta);
     let architecture = UnrolledArchitecture { input: 5, output: 4, depth, relaxation };
-    let initialization = Initialization { scale: 0.8, threshold: 0.05 };
+    let initialization =
+        Initialization { scale: 0.8, threshold: 0.05, ..Initialization::default() };
     let mut rng = ChaCha8Rng::seed_from_u64(depth as u64);
     Unrolled::random(architecture, prox, &initialization, &mut rng).unwrap()
 }
@@ -252,7 +253,8 @@ fn random_weights_have_their_variance_and_seed() {
     let architecture = UnrolledArchitecture::<f64>::rlista(100, 50, 10);
     let random = |seed| {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let initialization = Initialization { scale: 0.1, threshold: 0.2 };
+        let initialization =
+            Initialization { scale: 0.1, threshold: 0.2, ..Initialization::default() };
         Unrolled::random(architecture, SoftThreshold, &initialization, &mut rng).unwrap()
     };
     let network = random(1);

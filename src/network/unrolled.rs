@@ -87,17 +87,13 @@ impl<T: Real, P: Prox<T>> Unrolled<T, P> {
         rng: &mut (impl Rng + ?Sized),
     ) -> Result<Self> {
         let count = architecture.parameter_count()?;
-        let Initialization { scale, threshold } = *initialization;
-        check_nonnegative("scale", scale)?;
-        check_nonnegative("threshold", threshold)?;
+        let mut parameters = initialization.prepare(count)?;
         let UnrolledArchitecture { input, output, depth, .. } = architecture;
-        let mut parameters = Vec::with_capacity(count);
         for columns in [input, output] {
-            let deviation = T::lit(scale / (columns as f64).sqrt());
             let weights = depth * output * columns;
-            parameters.extend((0..weights).map(|_| deviation * T::standard_normal(rng)));
+            initialization.draw(weights, (columns, output), rng, &mut parameters);
         }
-        parameters.resize(count, T::lit(threshold));
+        parameters.resize(count, T::lit(initialization.threshold));
         Self::from_parameters(architecture, prox, parameters)
     }
 

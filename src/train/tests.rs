@@ -129,7 +129,8 @@ fn thresholds_are_never_negative() {
     let options = TrainOptions { learning_rate: 0.02, ..options(1) };
     // Small weights give a small answer, which lower thresholds would raise.
     let architecture = UnrolledArchitecture::rlista(30, 20, 3);
-    let initialization = Initialization { scale: 0.03, threshold: 0.01 };
+    let initialization =
+        Initialization { scale: 0.03, threshold: 0.01, ..Initialization::default() };
     let mut rng = ChaCha8Rng::seed_from_u64(4);
     let network =
         Unrolled::<f64, _>::random(architecture, SoftThreshold, &initialization, &mut rng).unwrap();
@@ -148,7 +149,7 @@ fn thresholds_are_never_negative() {
 #[test]
 fn any_activation_trains() {
     let architecture = UnrolledArchitecture::<f64>::rlista(30, 20, 3);
-    let initialization = Initialization { scale: 0.3, threshold: 0.0 };
+    let initialization = Initialization { scale: 0.3, threshold: 0.0, ..Initialization::default() };
     let mut rng = ChaCha8Rng::seed_from_u64(4);
     let network =
         Unrolled::random(architecture, OneSidedSoftThreshold, &initialization, &mut rng).unwrap();

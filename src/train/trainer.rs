@@ -69,7 +69,7 @@ impl TrainOptions {
     /// one.
     pub fn steps(&self, samples: usize) -> usize {
         let batch = self.batch.min(samples);
-        if batch == 0 { 0 } else { (samples / batch).saturating_mul(self.epochs) }
+        samples.checked_div(batch).unwrap_or(0).saturating_mul(self.epochs)
     }
 
     /// Whether the numbers are in their ranges.
