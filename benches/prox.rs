@@ -7,6 +7,9 @@ use std::time::Duration;
 
 const N: usize = 1_000_000;
 
+/// A name, an operator, its argument and γ.
+type Case<'a, T> = (&'static str, Box<dyn Prox<T>>, &'a [T], f64);
+
 fn operators<T: Real>(c: &mut Criterion, scalar: &str) {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let noise: Vec<T> = (0..N).map(|_| T::standard_normal(&mut rng)).collect();
@@ -17,7 +20,7 @@ fn operators<T: Real>(c: &mut Criterion, scalar: &str) {
     group.sample_size(10).warm_up_time(Duration::from_millis(300));
     group.measurement_time(Duration::from_secs(1));
     group.throughput(Throughput::Bytes((N * size_of::<T>()) as u64));
-    let cases: [(&str, Box<dyn Prox<T>>, &[T], f64); 7] = [
+    let cases: [Case<'_, T>; 7] = [
         ("soft threshold", Box::new(SoftThreshold), &noise, 0.5),
         ("simplex", Box::new(Simplex::new(T::one()).unwrap()), &noise, 1.0),
         ("simplex, dense", Box::new(Simplex::new(T::lit(1e6)).unwrap()), &noise, 1.0),

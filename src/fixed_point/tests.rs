@@ -105,7 +105,7 @@ fn relaxation_makes_an_isometry_converge() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(crate::test_support::cases(64))]
 
     #[test]
     fn a_relaxed_step_is_the_convex_combination(

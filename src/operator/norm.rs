@@ -52,8 +52,8 @@ pub fn estimate_norm<T: Real, R: Rng + ?Sized>(
         operator.adjoint_into(&image, &mut next);
         let alpha = dot(&image, &image);
         if !alpha.is_finite() || next.iter().any(|v| !v.is_finite()) {
-            let value = alpha.as_f64();
-            return Err(Error::NonFinite { argument: "product with `operator`", index: 0, value });
+            let (argument, value) = ("product with `operator`", alpha.as_f64());
+            return Err(Error::NonFinite { argument, index: None, value });
         }
         basis.push(v);
         diagonal.push(alpha);

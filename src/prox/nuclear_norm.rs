@@ -150,7 +150,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(60))]
+        #![proptest_config(crate::test_support::cases(60))]
 
         #[test]
         fn derivative_holds_for_tall_and_wide_and_degenerate(

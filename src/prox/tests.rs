@@ -172,8 +172,8 @@ fn all<T: Real>(n: usize) -> Vec<Case<T>> {
     let weights: Vec<T> = (0..n).map(|i| lit(0.2 + (0.7 * i as f64).sin().abs())).collect();
     let (w1, w2, d) = (weights.clone(), weights.clone(), weights.clone());
     let mut groups = vec![3; n / 3];
-    groups.extend((n % 3 > 0).then_some(n % 3));
-    let rows = [3, 2, 1].into_iter().find(|r| n % r == 0).unwrap_or(1);
+    groups.extend((!n.is_multiple_of(3)).then_some(n % 3));
+    let rows = [3, 2, 1].into_iter().find(|r| n.is_multiple_of(*r)).unwrap_or(1);
     let svd = move |z: &[T]| DMatrix::from_column_slice(rows, n / rows, z).svd(true, true);
     let first_differences = |n: usize| {
         let coefficients = [-one, lit(1.5)].repeat(n - 1);
@@ -646,7 +646,7 @@ fn arguments() -> impl Strategy<Value = (Vec<f64>, Vec<f64>, Vec<f64>, f64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(crate::test_support::cases(200))]
 
     #[test]
     fn every_operator_is_what_it_says((z, y, u, gamma) in arguments()) {

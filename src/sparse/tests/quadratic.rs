@@ -103,7 +103,7 @@ fn on_a_random_kernel<T: Real>(kernel: &DMatrix<T>, data: &[T], ridge: f64) -> B
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(crate::test_support::cases(60))]
 
     #[test]
     fn nnls_meets_its_conditions_on_any_kernel(
