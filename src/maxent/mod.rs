@@ -388,7 +388,7 @@ impl<T: Real> MaxEnt<T> {
             warnings.push(Warning::Underfitted { chi2_per_datum: chi2 / n });
         }
         let spare = n - answer.n_good.as_f64();
-        if spare > 10.0 && chi2 < 0.5 * spare && chi2 < spare - 6.0 * (2.0 * spare).sqrt() {
+        if chi2 < 0.5 * spare && chi2 < spare - 4.0 * (2.0 * spare).sqrt() {
             warnings.push(Warning::LooseErrors { chi2_per_datum: chi2 / spare });
         }
         let (found, expected) = (answer.norm.as_f64(), self.norm.as_f64());
