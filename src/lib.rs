@@ -90,8 +90,9 @@ mod train;
 
 pub use error::{Error, Result};
 pub use fixed_point::{
-    Accelerated, Admm, AugmentedMinimizer, FixedPoint, FixedPointMap, Iterates, IterationInfo,
-    IterationOptions, IterationReport, Relaxed, iterate,
+    Accelerated, Admm, Anderson, AugmentedMinimizer, Backtracking, ConjugateGradients,
+    DouglasRachford, FixedPoint, FixedPointMap, Iterates, IterationInfo, IterationOptions,
+    IterationReport, PrimalDual, Relaxed, iterate,
 };
 pub use gradient_check::check_gradient;
 pub use grid::FrequencyGrid;
@@ -132,7 +133,7 @@ pub use solution::{
     Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning,
 };
 pub use sparse::{
-    BatchOutcome, BatchSolution, DataView, LeastSquares, Nnls, ProximalGradient,
+    BasisPursuit, BatchOutcome, BatchSolution, DataView, LeastSquares, Nnls, ProximalGradient,
     ProximalGradientMap, Ridge, RidgeRule, SparseModelling, SparsityRule, SparsityStep,
 };
 pub use spectrum::{DefaultModel, Peak, Spectrum};

@@ -61,7 +61,9 @@ pub(super) fn gradient_agrees<N: Network<f64> + Clone>(
 }
 
 fn gradients_agree<P: Prox<f64> + Clone>(prox: P) {
-    for (depth, eta, batch) in [(1, 1.0, 1), (1, 0.5, 7), (2, 1.0, 7), (6, 0.5, 7), (6, 0.3, 3)] {
+    for (depth, eta, batch) in
+        [(1, 1.0, 1), (1, 0.5, 7), (2, 1.0, 7), (6, 0.5, 7), (6, 0.3, 3), (6, 1.0, 3)]
+    {
         let network = network(depth, eta, prox.clone());
         let (_, added) = loss_and_gradient(&network, batch);
         let gradient: Vec<f64> = added.iter().map(|g| g - 1.0).collect();

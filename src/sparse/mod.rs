@@ -4,15 +4,19 @@
 //! - [`ProximalGradientMap`] is the fixed-point map a ↦ prox_{tλf}(a − t Kᵀ(K a − g)), matrix-free;
 //!   [`ProximalGradient`] iterates it for a [`Problem`](crate::Problem), plain (ISTA) or accelerated
 //!   (FISTA). Source: \[LO\] II.B–C; Beck and Teboulle, *SIAM J. Imaging Sci.* 2, 183 (2009).
+//! - [`BasisPursuit`] is the constrained form, least f(a) with ‖g − K a‖ ≤ ε, by homotopy in λ;
+//! - [`SparseModelling`] puts the ℓ¹ norm on the coefficients of the kernel's singular functions;
 //! - [`Nnls`] is non-negative least squares by an active set, [`Ridge`] Tikhonov's regularisation.
 
 mod active_set;
+mod basis_pursuit;
 mod batch;
 mod data_view;
 mod interior_point;
 mod least_squares;
 mod nnls;
 mod normal_equations;
+mod panel;
 mod proximal_gradient;
 mod proximal_gradient_map;
 mod ridge;
@@ -22,6 +26,7 @@ mod sparsity_rule;
 #[cfg(test)]
 mod tests;
 
+pub use basis_pursuit::BasisPursuit;
 pub use batch::{BatchOutcome, BatchSolution};
 pub use data_view::DataView;
 pub use least_squares::LeastSquares;

@@ -1,3 +1,4 @@
+mod algorithms;
 mod quadratic;
 mod sparse_modelling;
 

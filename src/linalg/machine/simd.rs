@@ -76,6 +76,15 @@ macro_rules! vectorised {
 }
 pub(crate) use vectorised;
 
+/// Whether `mul_add` in a dispatched loop is one instruction; where it is not, it is a slow function.
+#[inline]
+pub(crate) fn has_fused_multiply_add() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    #[cfg(not(target_arch = "x86_64"))]
+    return cfg!(target_arch = "aarch64");
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
 fn v4<B: Vectorise>(body: B) -> B::Output {
