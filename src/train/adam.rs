@@ -6,7 +6,7 @@
 //! m ← β₁ m + (1−β₁) g     v ← β₂ v + (1−β₂) g²     p ← p − r · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)
 //! ```
 
-use crate::error::{Error, Result, check_len, check_positive, check_scalar};
+use crate::error::{Error, Result, check_finite, check_len, check_positive, check_scalar};
 use crate::linalg::dispatch;
 use crate::parallel;
 use crate::real::Real;
@@ -48,6 +48,7 @@ impl AdamConfig {
 
 /// The state of Adam for one vector of parameters: both moments and the number of steps.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Adam<T = f64> {
     config: AdamConfig,
     /// First moment.
@@ -89,6 +90,24 @@ impl<T: Real> Adam<T> {
         config.validate()?;
         let zeros = || vec![T::zero(); parameters];
         Ok(Adam { config, m: zeros(), v: zeros(), steps: 0 })
+    }
+
+    /// Whether a state read back is one for `parameters` parameters.
+    pub(super) fn check(&self, parameters: usize) -> Result<()> {
+        self.config.validate()?;
+        check_len("m", self.m.len(), parameters, "the network's parameters")?;
+        check_len("v", self.v.len(), parameters, "the network's parameters")?;
+        check_finite("m", &self.m)?;
+        check_finite("v", &self.v)?;
+        match self.v.iter().position(|&v| v < T::zero()) {
+            None => Ok(()),
+            Some(index) => Err(Error::ElementOutOfRange {
+                argument: "v",
+                index,
+                value: self.v[index].as_f64(),
+                expected: "a second moment, not negative",
+            }),
+        }
     }
 
     /// Moves `parameters` along `gradient` with learning rate `rate`.
