@@ -107,8 +107,9 @@ pub use nalgebra;
 pub use network::{
     BoundLayer, ConvolutionArchitecture, ConvolutionNetwork, ConvolutionWorkspace,
     DenseArchitecture, DenseNetwork, DenseWorkspace, ErrorSummary, Front, Head, Headed,
-    HeadedWorkspace, Initialization, Layer, Network, RootSquareError, Unrolled,
-    UnrolledArchitecture, UnrolledWorkspace, WeightDistribution,
+    HeadedWorkspace, Initialization, Layer, LayerCoherence, Network, RootSquareError, Unrolled,
+    UnrolledArchitecture, UnrolledWorkspace, WeightDistribution, average_coherence,
+    mutual_coherence,
 };
 pub use noise::{
     AutocorrelationTime, Bins, CovarianceEstimator, Measurement, NoiseReport, NoiseTreatment,
@@ -137,8 +138,10 @@ pub use sparse::{
     ProximalGradientMap, Ridge, RidgeRule, SparseModelling, SparsityRule, SparsityStep,
 };
 pub use spectrum::{DefaultModel, Peak, Spectrum};
-pub use synthetic::{GaussianMixture, NoiseLevel, PeakRange, TrainingSet};
+pub use synthetic::{
+    AugmentedSet, GaussianMixture, NoiseLevel, PeakRange, SampleStream, TrainingSet, TrainingSource,
+};
 pub use train::{
-    Adam, AdamConfig, EpochInfo, Estimator, Rlista, RlistaConfig, Schedule, TrainOptions, Trainer,
-    TrainingReport, TrainingStatus, train,
+    Adam, AdamConfig, EpochInfo, Estimator, Rlista, RlistaConfig, Robustness, Schedule,
+    TrainOptions, Trainer, Training, TrainingReport, TrainingState, TrainingStatus, train,
 };

@@ -14,6 +14,7 @@ use super::{Front, Initialization, Network};
 use crate::error::{Error, Result, check_finite, check_len};
 use crate::linalg::{MatMut, MatRef, dispatch, gemm};
 use crate::real::Real;
+use core::ops::Range;
 use rand::Rng;
 
 /// The lengths of a [`ConvolutionNetwork`].
@@ -203,6 +204,12 @@ impl<T: Real> Network<T> for ConvolutionNetwork<T> {
         let architecture =
             ConvolutionArchitecture { input: front.input_len(), ..self.architecture };
         Self::from_parameters(architecture, parameters)
+    }
+
+    fn penalised(&self) -> Vec<Range<usize>> {
+        let ConvolutionArchitecture { input, width, kernel, channels, .. } = self.architecture;
+        let second = self.architecture.counts()[0];
+        vec![0..input * width, second..second + kernel * channels]
     }
 
     fn workspace(&self, batch: usize) -> ConvolutionWorkspace<T> {

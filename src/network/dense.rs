@@ -18,6 +18,7 @@ use super::{Front, Initialization, Network};
 use crate::error::{Error, Result, check_finite, check_len};
 use crate::linalg::{MatMut, MatRef, dispatch, gemm};
 use crate::real::Real;
+use core::ops::Range;
 use rand::Rng;
 
 /// The lengths of data, hidden layers and answer: FCN-k has k layers and k + 1 lengths.
@@ -270,6 +271,18 @@ impl<T: Real> Network<T> for DenseNetwork<T> {
         parameters.extend_from_slice(&self.parameters[first..]);
         self.architecture.widths[0] = front.input_len();
         Self::from_parameters(self.architecture, parameters)
+    }
+
+    fn penalised(&self) -> Vec<Range<usize>> {
+        let mut start = 0;
+        let layers = self.architecture.widths.windows(2).take(self.depth() - 1);
+        layers
+            .map(|pair| {
+                let range = start..start + pair[0] * pair[1];
+                start = range.end + pair[1];
+                range
+            })
+            .collect()
     }
 
     fn workspace(&self, batch: usize) -> DenseWorkspace<T> {

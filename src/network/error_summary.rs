@@ -2,7 +2,7 @@
 
 /// Mean, median and 90th percentile of the root-square errors ‖a − ã‖₂ over a set (\[LO\] eq. 18).
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ErrorSummary {
     /// Mean.
     pub mean: f64,

@@ -13,6 +13,7 @@ use super::{Front, Network};
 use crate::error::Result;
 use crate::linalg::{dispatch, exp};
 use crate::real::Real;
+use core::ops::Range;
 
 #[cfg(test)]
 mod tests;
@@ -117,6 +118,10 @@ impl<T: Real, N: Network<T>> Network<T> for Headed<N> {
 
     fn folded(self, front: &Front) -> Result<Self> {
         Ok(Headed { network: self.network.folded(front)?, head: self.head })
+    }
+
+    fn penalised(&self) -> Vec<Range<usize>> {
+        self.network.penalised()
     }
 
     fn project(&mut self) {

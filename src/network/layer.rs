@@ -10,6 +10,7 @@ use crate::fixed_point::FixedPointMap;
 use crate::linalg::{MatMut, MatRef, gemm};
 use crate::prox::Prox;
 use crate::real::Real;
+use nalgebra::DMatrix;
 
 /// A view of a layer's weights: W_t (n × n), W_e (n × m), threshold θ, and the unit proximal operator
 /// whose parameter γ is θ. Weights are row-major.
@@ -43,6 +44,16 @@ impl<'a, T: Real, P: Prox<T>> Layer<'a, T, P> {
     /// θ.
     pub fn threshold(&self) -> T {
         self.threshold
+    }
+
+    /// W_t, n × n.
+    pub fn w_t(&self) -> DMatrix<T> {
+        DMatrix::from_row_slice(self.width, self.width, self.w_t)
+    }
+
+    /// W_e, n × m.
+    pub fn w_e(&self) -> DMatrix<T> {
+        DMatrix::from_row_slice(self.width, self.input, self.w_e)
     }
 
     /// The map x ↦ prox_θ(W_t x + W_e g); W_e g is computed here, once.

@@ -6,11 +6,13 @@
 //! - [`Network`]: the small trait training is written against;
 //! - [`Headed`]: any network with an output [`Head`], which makes its answer a density;
 //! - [`Front`]: a fixed linear map of the data before a network;
-//! - [`RootSquareError`]: the loss.
+//! - [`RootSquareError`]: the loss;
+//! - [`average_coherence`] and kin: diagnostics of matrices and layers.
 //!
 //! Source: learned-optimizers paper (\[LO\]), II.D and appendix A.
 
 mod architecture;
+mod coherence;
 mod convolution;
 mod dense;
 mod error_summary;
@@ -28,6 +30,7 @@ mod tests;
 mod unrolled;
 
 pub use architecture::{Initialization, UnrolledArchitecture, WeightDistribution};
+pub use coherence::{LayerCoherence, average_coherence, mutual_coherence};
 pub use convolution::{ConvolutionArchitecture, ConvolutionNetwork, ConvolutionWorkspace};
 pub use dense::{DenseArchitecture, DenseNetwork, DenseWorkspace};
 pub use error_summary::ErrorSummary;
@@ -41,6 +44,7 @@ pub use unrolled::{Unrolled, UnrolledWorkspace};
 use crate::error::{Error, Result};
 use crate::parallel;
 use crate::real::Real;
+use core::ops::Range;
 
 /// A map from data g to spectral weights a with trainable parameters.
 ///
@@ -86,6 +90,12 @@ pub trait Network<T: Real>: Send + Sync {
             value: "one that does not fold",
             expected: "a network whose first layer is linear in the data",
         })
+    }
+
+    /// The weights of all layers but the last, ranges of [`parameters`](Self::parameters): what an ℓ²
+    /// penalty acts on.
+    fn penalised(&self) -> Vec<Range<usize>> {
+        Vec::new()
     }
 
     /// Returns parameters that an update has pushed out of their domain to it (thresholds to θ ≥ 0).

@@ -22,6 +22,7 @@ use crate::fixed_point::relax;
 use crate::linalg::{MatMut, MatRef, dispatch, gemm};
 use crate::prox::Prox;
 use crate::real::Real;
+use core::ops::Range;
 use nalgebra::DMatrix;
 use rand::Rng;
 
@@ -245,6 +246,12 @@ impl<T: Real, P: Prox<T>> Network<T> for Unrolled<T, P> {
         parameters.extend_from_slice(&self.parameters[self.stacked()..]);
         let architecture = UnrolledArchitecture { input: front.input_len(), ..self.architecture };
         Self::from_parameters(architecture, self.prox, parameters)
+    }
+
+    fn penalised(&self) -> Vec<Range<usize>> {
+        let UnrolledArchitecture { input, output, depth, .. } = self.architecture;
+        let stacked = self.stacked();
+        vec![0..(depth - 1) * output * input, stacked..stacked + (depth - 1) * output * output]
     }
 
     fn project(&mut self) {

@@ -4,8 +4,16 @@
 //! seeds one ChaCha stream for every block of samples: the same seed gives the same bits for any number
 //! of threads.
 
+mod augmented_set;
 mod gaussian_mixture;
+mod noise_level;
+mod sample_stream;
+mod source;
 mod training_set;
 
+pub use augmented_set::AugmentedSet;
 pub use gaussian_mixture::{GaussianMixture, PeakRange};
-pub use training_set::{NoiseLevel, TrainingSet};
+pub use noise_level::NoiseLevel;
+pub use sample_stream::SampleStream;
+pub use source::TrainingSource;
+pub use training_set::TrainingSet;

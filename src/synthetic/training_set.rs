@@ -1,9 +1,8 @@
 //! Pairs of data and spectra to train on and to test with.
 
-use super::GaussianMixture;
-use crate::error::{
-    Error, Result, check_all_positive, check_finite, check_len, check_nonnegative, check_not_empty,
-};
+use super::noise_level::Noise;
+use super::{GaussianMixture, NoiseLevel};
+use crate::error::{Error, Result, check_finite, check_len, check_not_empty};
 use crate::linalg::{MatMut, MatRef, gemm};
 use crate::network::{ErrorSummary, Front};
 use crate::parallel;
@@ -11,42 +10,6 @@ use crate::problem::{Fingerprint, ForwardModel};
 use crate::real::Real;
 use nalgebra::DMatrix;
 use rand::{Rng, SeedableRng, rngs::ChaCha8Rng};
-
-/// Standard deviation σ of the independent Gaussian noise added to synthetic data.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum NoiseLevel {
-    /// One σ ≥ 0 for all data.
-    Uniform(f64),
-    /// One σ > 0 for each datum (\[LO\] eq. 17).
-    PerDatum(Vec<f64>),
-}
-
-impl NoiseLevel {
-    fn validate(&self, rows: usize) -> Result<()> {
-        match self {
-            NoiseLevel::Uniform(sigma) => check_nonnegative("noise", *sigma),
-            NoiseLevel::PerDatum(sigma) => {
-                check_len("noise", sigma.len(), rows, "the kernel's rows")?;
-                check_all_positive("noise", sigma)
-            }
-        }
-    }
-
-    /// Adds noise to samples of as many data as were validated, one after another.
-    fn add(&self, data: &mut [f64], rng: &mut impl Rng) {
-        match self {
-            NoiseLevel::Uniform(sigma) => {
-                data.iter_mut().for_each(|g| *g += sigma * f64::standard_normal(rng));
-            }
-            NoiseLevel::PerDatum(sigma) => {
-                for (g, sigma) in data.iter_mut().zip(sigma.iter().cycle()) {
-                    *g += sigma * f64::standard_normal(rng);
-                }
-            }
-        }
-    }
-}
 
 /// Data g and the spectral weights a they came from, one sample a column, with the fingerprint of the
 /// forward model between them.
@@ -102,7 +65,7 @@ impl<T: Real> TrainingSet<T> {
         check_not_empty("samples", samples, 1)?;
         mixture.validate()?;
         let (m, n) = model.kernel().shape();
-        noise.validate(m)?;
+        let noise = Noise::new(noise, m, None)?;
         if samples.checked_mul(m.max(n)).is_none_or(|k| k > isize::MAX as usize / 8) {
             return Err(Error::OutOfRange {
                 argument: "samples",
@@ -121,7 +84,7 @@ impl<T: Real> TrainingSet<T> {
         parallel::for_each_mut(&mut blocks, |stream, block| {
             let mut rng = ChaCha8Rng::from_seed(seed);
             rng.set_stream(stream as u64);
-            block.outcome = fill_block(mixture, model, noise, &mut rng, block);
+            block.outcome = fill_block(mixture, model, &noise, &mut rng, block);
         });
         blocks.into_iter().try_for_each(|block| block.outcome)?;
         Self::new(data, weights, model.fingerprint())
@@ -155,6 +118,15 @@ impl<T: Real> TrainingSet<T> {
     pub fn conditioned<U: Real>(&self, front: &Front) -> Result<TrainingSet<U>> {
         let weights = self.weights.map(|a| U::lit(a.as_f64()));
         TrainingSet::new(front.apply(&self.data)?, weights, self.fingerprint)
+    }
+
+    /// [`conditioned`](Self::conditioned) where there is a front; else a copy, rounded to `U`.
+    pub(super) fn seen_through<U: Real>(&self, front: Option<&Front>) -> Result<TrainingSet<U>> {
+        if let Some(front) = front {
+            return self.conditioned(front);
+        }
+        let round = |v: T| U::lit(v.as_f64());
+        TrainingSet::new(self.data.map(round), self.weights.map(round), self.fingerprint)
     }
 
     /// Data and weights of sample `i`, contiguous.
@@ -192,7 +164,7 @@ impl<T: Real> TrainingSet<T> {
 fn fill_block<T: Real>(
     mixture: &GaussianMixture,
     model: &ForwardModel<f64>,
-    noise: &NoiseLevel,
+    noise: &Noise,
     rng: &mut ChaCha8Rng,
     block: &mut Block<'_, T>,
 ) -> Result<()> {
@@ -209,7 +181,11 @@ fn fill_block<T: Real>(
         MatRef::column_major(&weights, n, count),
         false,
     );
-    noise.add(&mut data, rng);
+    let (mut draws, mut errors) = (vec![0.0; m], vec![0.0; m]);
+    for g in data.chunks_exact_mut(m) {
+        noise.draw(rng, &mut draws, &mut errors);
+        g.iter_mut().zip(&errors).for_each(|(g, e)| *g += e);
+    }
     for (to, &from) in
         block.data.iter_mut().zip(&data).chain(block.weights.iter_mut().zip(&weights))
     {

@@ -50,6 +50,7 @@ impl AdamConfig {
 
 /// The state of Adam for one vector of parameters: both moments and the number of steps.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Adam<T = f64> {
     config: AdamConfig,
     /// First moment.
@@ -91,6 +92,24 @@ impl<T: Real> Adam<T> {
         config.validate()?;
         let zeros = || vec![T::zero(); parameters];
         Ok(Adam { config, m: zeros(), v: zeros(), steps: 0 })
+    }
+
+    /// Whether a state read back is one for `parameters` parameters.
+    pub(super) fn check(&self, parameters: usize) -> Result<()> {
+        self.config.validate()?;
+        check_len("m", self.m.len(), parameters, "the network's parameters")?;
+        check_len("v", self.v.len(), parameters, "the network's parameters")?;
+        check_finite("m", &self.m)?;
+        check_finite("v", &self.v)?;
+        match self.v.iter().position(|&v| v < T::zero()) {
+            None => Ok(()),
+            Some(index) => Err(Error::ElementOutOfRange {
+                argument: "v",
+                index,
+                value: self.v[index].as_f64(),
+                expected: "a second moment, not negative",
+            }),
+        }
     }
 
     /// Moves `parameters` along `gradient` with learning rate `rate`.

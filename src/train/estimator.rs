@@ -156,9 +156,17 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
     pub fn apply_batch(&self, data: &DMatrix<T>) -> Result<DMatrix<T>> {
         check_len("data", data.nrows(), self.input_len(), "the network's input")?;
         check_finite("data", data.as_slice())?;
+        match &self.front {
+            Some(_) => self.answers(data),
+            None => Ok(estimates(&self.network, data)),
+        }
+    }
+
+    /// The same for data of any scalar, which have been checked.
+    pub(super) fn answers<U: Real>(&self, data: &DMatrix<U>) -> Result<DMatrix<T>> {
         Ok(match &self.front {
             Some(front) => estimates(&self.network, &front.apply(data)?),
-            None => estimates(&self.network, data),
+            None => estimates(&self.network, &data.map(|g| T::lit(g.as_f64()))),
         })
     }
 

@@ -1,6 +1,7 @@
 //! Training: Adam, schedules, the loop, and the trained network as a solver. Floor 7.
 //!
 //! - [`train`]: shuffles, steps, validates, reports to an observer;
+//! - [`Training`]: the same epoch by epoch, with a state to resume from;
 //! - [`Trainer`]: the single step, for loops of one's own;
 //! - [`Adam`], [`Schedule`]: the optimiser;
 //! - [`Estimator`]: a network that knows which problems it was trained for;
@@ -11,6 +12,7 @@
 mod adam;
 mod estimator;
 mod rlista;
+mod robustness;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -20,6 +22,7 @@ mod training;
 pub use adam::{Adam, AdamConfig};
 pub use estimator::Estimator;
 pub use rlista::{Rlista, RlistaConfig};
+pub use robustness::Robustness;
 pub use schedule::Schedule;
 pub use trainer::{TrainOptions, Trainer};
-pub use training::{EpochInfo, TrainingReport, TrainingStatus, train};
+pub use training::{EpochInfo, Training, TrainingReport, TrainingState, TrainingStatus, train};

@@ -10,7 +10,9 @@ use crate::problem::{ForwardModel, Problem};
 use crate::prox::{OneSidedSoftThreshold, SoftThreshold};
 use crate::real::Real;
 use crate::solution::{Certificate, Solver};
-use crate::synthetic::{GaussianMixture, NoiseLevel, PeakRange, TrainingSet};
+use crate::synthetic::{
+    AugmentedSet, GaussianMixture, NoiseLevel, PeakRange, SampleStream, TrainingSet, TrainingSource,
+};
 use core::ops::ControlFlow;
 use nalgebra::DMatrix;
 use rand::{SeedableRng, rngs::ChaCha8Rng};
@@ -383,6 +385,226 @@ fn a_run_has_the_steps_it_counts() {
     };
     assert_eq!((rate, steps), (0.9, 20.0 * 78.0 / 15.0));
     assert_eq!(TrainOptions::cosine(2, 1000).schedule, Schedule::Cosine { steps: 6.0 });
+}
+
+#[test]
+fn a_resumed_run_gives_the_bits_of_one_without_a_break() {
+    fn battery<T: Real>() {
+        let (training, validation) = (set::<T>(500, 1), set::<T>(100, 2));
+        let validation = Some(&validation);
+        let start = || {
+            let mut rng = ChaCha8Rng::seed_from_u64(6);
+            Training::new(network::<T>(3), &training, &options(6), &mut rng).unwrap()
+        };
+        let mut whole = start();
+        while whole.epoch(&training, validation).unwrap().is_some() {}
+        for stop in [0, 2, 5] {
+            let mut part = start();
+            for _ in 0..stop {
+                part.epoch(&training, validation).unwrap();
+            }
+            let mut rest = Training::resume(part.state(), &training).unwrap();
+            while rest.epoch(&training, validation).unwrap().is_some() {}
+            assert_eq!(rest.state(), whole.state());
+        }
+        let (_, report) = whole.finish();
+        assert_eq!((report.status, report.epochs), (TrainingStatus::Completed, 6));
+    }
+    battery::<f32>();
+    battery::<f64>();
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn a_stored_training_state_comes_back_to_the_bit_or_is_refused() {
+    let training = set::<f32>(300, 1);
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    let mut run = Training::new(network::<f32>(2), &training, &options(4), &mut rng).unwrap();
+    run.epoch(&training, Some(&training)).unwrap();
+    let state = run.state();
+    let value = serde_json::to_value(&state).unwrap();
+    let read = |value: serde_json::Value| {
+        serde_json::from_str::<TrainingState<f32, Rlista<f32>>>(&value.to_string()).unwrap()
+    };
+    let back = read(value.clone());
+    assert_eq!(back, state);
+    assert!(Training::resume(back, &training).is_ok());
+    for (field, bad) in [("version", 2.into()), ("epoch", 1.into())] {
+        let mut changed = value.clone();
+        changed[field] = bad;
+        assert_eq!(Training::resume(read(changed), &training).is_ok(), field == "epoch");
+    }
+    let mut changed = value.clone();
+    changed["adam"]["m"] = vec![0.0; 3].into();
+    assert!(Training::resume(read(changed), &training).is_err());
+    let mut changed = value;
+    changed["adam"]["v"][0] = (-1.0).into();
+    assert!(Training::resume(read(changed), &training).is_err());
+    assert!(Training::resume(state, &set::<f32>(20, 1)).is_err());
+}
+
+#[test]
+fn a_run_with_a_validation_keeps_its_best_weights_and_stops_early() {
+    let (training, validation) = (set::<f32>(300, 1), set::<f32>(200, 2));
+    // A rate at which the error goes up and down.
+    let constant = Schedule::Constant;
+    let base = TrainOptions { learning_rate: 0.05, schedule: constant, ..options(60) };
+    let run = |options: TrainOptions| {
+        let (mut errors, mut rng) = (Vec::new(), ChaCha8Rng::seed_from_u64(6));
+        let (network, report) =
+            train(network::<f32>(3), &training, Some(&validation), &options, &mut rng, |info| {
+                errors.push(info.validation.unwrap().mean);
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        let score = Estimator::new(network, training.fingerprint()).evaluate(&validation);
+        (errors, report, score.unwrap())
+    };
+    let (errors, report, score) = run(TrainOptions { patience: Some(4), ..base });
+    assert_eq!(report.status, TrainingStatus::OutOfPatience);
+    let least = errors.iter().copied().fold(f64::INFINITY, f64::min);
+    let best = report.best_epoch.unwrap();
+    assert_eq!((errors[best - 1], best + 4), (least, errors.len()));
+    assert_eq!((report.validation, score.mean), (Some(score), least));
+    let (errors, report, score) = run(TrainOptions { keep_best: false, epochs: 8, ..base });
+    assert_eq!((report.status, report.best_epoch), (TrainingStatus::Completed, None));
+    assert_eq!(score.mean, errors[7]);
+}
+
+#[test]
+fn the_penalty_acts_on_all_layers_but_the_last() {
+    let set = set::<f64>(64, 1);
+    let samples: Vec<usize> = (0..64).collect();
+    // Adam's first step is the sign of the gradient: a large penalty shrinks every weight it sees.
+    let before = network::<f64>(3);
+    let options = TrainOptions { l2: 1e3, ..options(1) };
+    let mut trainer = Trainer::new(before.clone(), options).unwrap();
+    let loss = trainer.step(&set, &samples).unwrap();
+    let plain = Trainer::new(before.clone(), TrainOptions { l2: 0.0, ..options })
+        .unwrap()
+        .step(&set, &samples)
+        .unwrap();
+    assert_eq!(loss, plain);
+    let ranges = before.penalised();
+    assert_eq!(ranges, [0..2 * 600, 1800..1800 + 2 * 400]);
+    for (i, (p, q)) in before.parameters().iter().zip(trainer.network().parameters()).enumerate() {
+        if ranges.iter().any(|r| r.contains(&i)) && p.abs() > 1e-2 {
+            assert!((p.abs() - q.abs() - 0.01).abs() < 1e-6 || q.signum() != p.signum());
+        }
+    }
+    assert!(Trainer::new(before, TrainOptions { l2: -1.0, ..options }).is_err());
+}
+
+fn augmented<T: Real>(front: Option<&Front>, noise: f64) -> AugmentedSet<T> {
+    let level = NoiseLevel::Uniform(noise);
+    AugmentedSet::new(&set::<f64>(300, 1), front, &level, &mut ChaCha8Rng::seed_from_u64(2))
+        .unwrap()
+}
+
+fn stream(front: Option<&Front>, noise: f64) -> SampleStream {
+    let (level, mixture) = (NoiseLevel::Uniform(noise), GaussianMixture::default());
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    SampleStream::new(&mixture, &model(), front, &level, 300, &mut rng).unwrap()
+}
+
+/// Input and target of some samples at a step.
+fn filled<T: Real>(
+    source: &dyn TrainingSource<T>,
+    step: usize,
+    samples: &[usize],
+) -> (Vec<T>, Vec<T>) {
+    let batch = samples.len();
+    let mut scratch = vec![0.0; source.scratch_len(batch)];
+    let (m, n) = (source.input_len() * batch, source.output_len() * batch);
+    let (mut input, mut target) = (vec![T::zero(); m], vec![T::zero(); n]);
+    source.fill(step, samples, &mut scratch, &mut input, &mut target);
+    (input, target)
+}
+
+#[test]
+fn sources_give_each_sample_of_each_step_its_own_noise() {
+    fn battery<T: Real>(source: &dyn TrainingSource<T>) {
+        let (both, _) = filled(source, 3, &[5, 7]);
+        let (one, _) = filled(source, 3, &[7]);
+        // Products are blocked differently for another batch.
+        let close = |a: T, b: T| (a - b).abs() <= T::lit(100.0) * T::EPSILON * (T::one() + b.abs());
+        assert!(both.iter().skip(1).step_by(2).zip(&one).all(|(&a, &b)| close(a, b)));
+        assert_eq!(filled(source, 3, &[5, 7]).0, both);
+        let (other, _) = filled(source, 4, &[5, 7]);
+        assert!(other.iter().zip(&both).filter(|(a, b)| a == b).count() < both.len() / 4);
+    }
+    let front = Front::singular(model().kernel(), 9, set::<f64>(300, 1).data()).unwrap();
+    battery::<f64>(&augmented::<f64>(None, 1e-2));
+    battery::<f32>(&augmented::<f32>(Some(&front), 1e-2));
+    battery::<f64>(&stream(None, 1e-2));
+    battery::<f32>(&stream(Some(&front), 1e-2));
+}
+
+#[test]
+fn streams_without_noise_are_kernel_times_weights() {
+    let front = Front::singular(model().kernel(), 9, set::<f64>(300, 1).data()).unwrap();
+    let samples = [0, 40, 299];
+    for front in [None, Some(&front)] {
+        let (input, target) = filled::<f64>(&stream(front, 0.0), 1, &samples);
+        let data = model().kernel() * DMatrix::from_row_slice(20, 3, &target);
+        let seen: DMatrix<f64> = front.map_or(data.clone(), |f| f.apply(&data).unwrap());
+        let input = DMatrix::from_row_slice(seen.nrows(), 3, &input);
+        assert!((input - &seen).amax() < 1e-9 * seen.amax());
+    }
+}
+
+#[test]
+fn fresh_samples_train_with_the_same_bits_on_any_number_of_threads() {
+    let front = Front::singular(model().kernel(), 9, set::<f64>(300, 1).data()).unwrap();
+    let source = stream(Some(&front), 1e-4);
+    let run = || {
+        let architecture = UnrolledArchitecture::rlista(9, 20, 3);
+        let initialization = Initialization { scale: 0.1, ..Initialization::default() };
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let network =
+            Rlista::<f32>::random(architecture, SoftThreshold, &initialization, &mut rng).unwrap();
+        let mut losses = Vec::new();
+        train(network, &source, None, &options(20), &mut rng, |info| {
+            losses.push(info.training_loss);
+            ControlFlow::Continue(())
+        })
+        .map(|(network, _)| (network, losses))
+        .unwrap()
+    };
+    let (network, losses) = run();
+    assert!(losses[19] < 0.5 * losses[0], "{losses:?}");
+    #[cfg(feature = "rayon")]
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        assert_eq!(pool.install(run), (network.clone(), losses.clone()));
+    }
+    assert_eq!(run(), (network, losses));
+}
+
+#[test]
+fn robustness_follows_the_noise() {
+    let training = set::<f64>(4000, 1);
+    let estimator = conditioned(&training);
+    let truth = set::<f64>(1, 8).weights().as_slice().to_vec();
+    let data = model().kernel() * DMatrix::from_column_slice(20, 1, &truth);
+    let test = |sigma: f64| {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let noise = NoiseLevel::Uniform(sigma);
+        estimator.robustness(data.as_slice(), &truth, &noise, 200, &mut rng).unwrap()
+    };
+    let answer = estimator.apply(data.as_slice()).unwrap();
+    let error = answer.iter().zip(&truth).map(|(a, t)| (a - t).powi(2)).sum::<f64>().sqrt();
+    let (clean, small, large) = (test(0.0), test(1e-6), test(2e-6));
+    assert!(clean.deviation < 1e-12 && (clean.error_of_mean - error).abs() < 1e-9);
+    assert!((clean.mean_error - error).abs() < 1e-9);
+    // A piecewise linear map: the answers spread as the noise does.
+    assert!((large.deviation / small.deviation - 2.0).abs() < 0.1, "{small:?} {large:?}");
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let mut bad = |data: &[f64], truth: &[f64], draws| {
+        estimator.robustness(data, truth, &NoiseLevel::Uniform(1.0), draws, &mut rng).is_err()
+    };
+    assert!(bad(&[0.0; 29], &truth, 9) && bad(data.as_slice(), &[0.0; 3], 9));
+    assert!(bad(data.as_slice(), &truth, 1) && !bad(data.as_slice(), &truth, 2));
 }
 
 #[cfg(feature = "serde")]

@@ -1,11 +1,11 @@
-//! The training loop: shuffles, epochs, validation, observer.
+//! The training loop: shuffles, epochs, validation, observer, and its state between two epochs.
 
-use super::{TrainOptions, Trainer};
-use crate::error::Result;
+use super::{Adam, TrainOptions, Trainer};
+use crate::error::{Error, Result, check_finite, check_len, check_not_empty};
 use crate::network::{ErrorSummary, Network, apply_samples};
 use crate::parallel;
 use crate::real::Real;
-use crate::synthetic::TrainingSet;
+use crate::synthetic::{TrainingSet, TrainingSource};
 use core::fmt;
 use core::ops::ControlFlow;
 use nalgebra::DMatrix;
@@ -38,6 +38,8 @@ pub enum TrainingStatus {
     Completed,
     /// The observer asked to stop.
     Stopped,
+    /// The validation error has not improved for [`TrainOptions::patience`] epochs.
+    OutOfPatience,
     /// Loss or parameters became NaN or infinite; the parameters of the last sound epoch are kept.
     Diverged {
         /// The epoch it happened in, counted from 1.
@@ -52,6 +54,9 @@ impl fmt::Display for TrainingStatus {
         match self {
             TrainingStatus::Completed => f.write_str("completed"),
             TrainingStatus::Stopped => f.write_str("stopped by the observer"),
+            TrainingStatus::OutOfPatience => {
+                f.write_str("stopped, the validation error does not improve any more")
+            }
             TrainingStatus::Diverged { epoch, step } => write!(
                 f,
                 "diverged in epoch {epoch} after step {step}, weights of the epoch before kept: \
@@ -73,74 +78,285 @@ pub struct TrainingReport {
     pub steps: usize,
     /// Mean loss of the last whole epoch; NaN if there was none.
     pub training_loss: f64,
-    /// Validation errors after the last whole epoch.
+    /// Validation errors of the weights returned.
     pub validation: Option<ErrorSummary>,
+    /// The epoch these weights are of, if they are the best of a validation.
+    pub best_epoch: Option<usize>,
 }
 
-/// Trains `network` on `set`; returns it with a report.
+/// Trains `network` on `source`; returns it with a report.
 ///
-/// `observer` sees every epoch and may stop the run. `rng` gives one seed; every epoch shuffles the set
-/// with a ChaCha8 stream of its own. Minimises the batch mean of ‖a − ã‖₂.
+/// `observer` sees every epoch and may stop the run. `rng` gives one seed; every epoch shuffles the
+/// samples with a ChaCha8 stream of its own. Minimises the batch mean of ‖a − ã‖₂. With a validation set
+/// the network returned is that of the best epoch, unless the options say otherwise. [`Training`] does the
+/// same epoch by epoch.
 ///
 /// # Errors
-/// Those of [`TrainOptions::validate`]; a set of another shape than the network.
-pub fn train<T: Real, N: Network<T>>(
+/// Those of [`TrainOptions::validate`]; a source of another shape than the network.
+pub fn train<T: Real, N: Network<T>, S: TrainingSource<T> + ?Sized>(
     network: N,
-    set: &TrainingSet<T>,
+    source: &S,
     validation: Option<&TrainingSet<T>>,
     options: &TrainOptions,
     rng: &mut (impl Rng + ?Sized),
     mut observer: impl FnMut(&EpochInfo) -> ControlFlow<()>,
 ) -> Result<(N, TrainingReport)> {
-    let batch = options.batch.min(set.len());
-    let mut trainer = Trainer::new(network, TrainOptions { batch, ..*options })?;
-    trainer.check(set)?;
-    validation.map_or(Ok(()), |set| trainer.check(set))?;
-    let mut seed = [0; 32];
-    rng.fill_bytes(&mut seed);
-    let mut order: Vec<usize> = (0..set.len()).collect();
-    let mut sound = trainer.network().parameters().to_vec();
-    let mut report = TrainingReport {
-        status: TrainingStatus::Completed,
-        epochs: 0,
-        steps: 0,
-        training_loss: f64::NAN,
-        validation: None,
-    };
-    for epoch in 1..=options.epochs {
-        let mut stream = ChaCha8Rng::from_seed(seed);
+    let mut training = Training::new(network, source, options, rng)?;
+    validation.map_or(Ok(()), |set| training.trainer.check(set))?;
+    while let Some(info) = training.epoch(source, validation)? {
+        if observer(&info).is_break() {
+            training.status = Some(TrainingStatus::Stopped);
+        }
+    }
+    Ok(training.finish())
+}
+
+/// A training run, epoch by epoch: for loops of one's own, and for runs that are interrupted and go on.
+///
+/// ```
+/// use fredholm::*;
+/// # use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
+/// # use fredholm::nalgebra::DMatrix;
+/// # let model = ForwardModel::new(
+/// #     &FermionTime::new(8.0)?,
+/// #     &[0.0, 4.0, 8.0],
+/// #     &FrequencyGrid::uniform(-3.0, 3.0, 4)?,
+/// #     Whitening::from_errors(&[1e-4; 3])?,
+/// # )?;
+/// # let data = DMatrix::from_fn(3, 9, |i, j| ((i + j) as f32).sin());
+/// # let weights = DMatrix::from_fn(4, 9, |i, j| ((i * j) as f32).cos());
+/// # let set = TrainingSet::new(data, weights, model.fingerprint())?;
+/// # let mut rng = ChaCha8Rng::seed_from_u64(1);
+/// # let shape = UnrolledArchitecture::rlista(3, 4, 2);
+/// # let network = Rlista::random(shape, SoftThreshold, &Initialization::default(), &mut rng)?;
+/// let options = TrainOptions::scaled(10, set.len());
+/// let mut training = Training::new(network, &set, &options, &mut rng)?;
+/// for _ in 0..3 {
+///     training.epoch(&set, None)?;
+/// }
+/// let state = training.state(); // plain data with the feature `serde`
+/// let mut training = Training::resume(state, &set)?;
+/// while let Some(info) = training.epoch(&set, None)? {
+///     assert!(info.epoch > 3);
+/// }
+/// let (network, report) = training.finish();
+/// assert_eq!(report.epochs, 10);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Training<T: Real, N: Network<T>> {
+    trainer: Trainer<T, N>,
+    seed: [u8; 32],
+    order: Vec<usize>,
+    /// Parameters after the last sound epoch.
+    sound: Vec<T>,
+    best: Option<Best<T>>,
+    /// Of the last whole epoch.
+    validation: Option<ErrorSummary>,
+    epoch: usize,
+    training_loss: Option<f64>,
+    /// Of a run that has ended before its last epoch.
+    status: Option<TrainingStatus>,
+}
+
+/// The epoch of the least mean validation error.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct Best<T> {
+    epoch: usize,
+    validation: ErrorSummary,
+    parameters: Vec<T>,
+}
+
+/// All of a training run between two epochs: network, optimiser, seed, counters and best weights. A run
+/// resumed from it gives the bits of one that was never interrupted.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct TrainingState<T: Real, N> {
+    version: u32,
+    network: N,
+    adam: Adam<T>,
+    options: TrainOptions,
+    seed: [u8; 32],
+    epoch: usize,
+    steps: usize,
+    training_loss: Option<f64>,
+    validation: Option<ErrorSummary>,
+    best: Option<Best<T>>,
+}
+
+/// Version of [`TrainingState`] written, and the only one read.
+const VERSION: u32 = 1;
+
+impl<T: Real, N: Network<T>> Training<T, N> {
+    /// A run of `network` over `source`; `rng` gives the seed of its shuffles. A source smaller than a
+    /// batch makes one.
+    ///
+    /// # Errors
+    /// Those of [`TrainOptions::validate`]; a source of another shape than the network.
+    pub fn new<S: TrainingSource<T> + ?Sized>(
+        network: N,
+        source: &S,
+        options: &TrainOptions,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Result<Self> {
+        let batch = options.batch.min(source.epoch_len());
+        let trainer = Trainer::new(network, TrainOptions { batch, ..*options })?;
+        trainer.check(source)?;
+        let mut seed = [0; 32];
+        rng.fill_bytes(&mut seed);
+        let sound = trainer.network().parameters().to_vec();
+        Ok(Training {
+            trainer,
+            seed,
+            order: (0..source.epoch_len()).collect(),
+            sound,
+            best: None,
+            validation: None,
+            epoch: 0,
+            training_loss: None,
+            status: None,
+        })
+    }
+
+    /// Goes on where `state` was taken, over the same source.
+    ///
+    /// # Errors
+    /// A state of another version, or one that does not fit together; a source of another shape than the
+    /// network, or of fewer samples than the run's batch.
+    pub fn resume<S>(state: TrainingState<T, N>, source: &S) -> Result<Self>
+    where
+        S: TrainingSource<T> + ?Sized,
+    {
+        if state.version != VERSION {
+            let (what, found, expected) = ("training state", state.version, VERSION);
+            return Err(Error::Version { what, found, expected });
+        }
+        check_not_empty("source", source.epoch_len(), state.options.batch)?;
+        let mut trainer = Trainer::new(state.network, state.options)?;
+        trainer.check(source)?;
+        trainer.restore(state.adam, state.steps)?;
+        let sound = trainer.network().parameters().to_vec();
+        if let Some(best) = &state.best {
+            check_len("best", best.parameters.len(), sound.len(), "the network's parameters")?;
+            check_finite("best", &best.parameters)?;
+        }
+        Ok(Training {
+            trainer,
+            seed: state.seed,
+            order: (0..source.epoch_len()).collect(),
+            sound,
+            best: state.best,
+            validation: state.validation,
+            epoch: state.epoch,
+            training_loss: state.training_loss,
+            status: None,
+        })
+    }
+
+    /// Everything that is needed to go on from here: the weights of the last sound epoch.
+    pub fn state(&self) -> TrainingState<T, N>
+    where
+        N: Clone,
+    {
+        TrainingState {
+            version: VERSION,
+            network: self.trainer.network().clone(),
+            adam: self.trainer.adam().clone(),
+            options: *self.trainer.options(),
+            seed: self.seed,
+            epoch: self.epoch,
+            steps: self.trainer.steps(),
+            training_loss: self.training_loss,
+            validation: self.validation,
+            best: self.best.clone(),
+        }
+    }
+
+    /// One epoch, then the errors over the validation set; `None` without doing anything once the run has
+    /// ended.
+    ///
+    /// # Errors
+    /// A source or set of another shape than the network, or of fewer samples than the run began with.
+    pub fn epoch<S: TrainingSource<T> + ?Sized>(
+        &mut self,
+        source: &S,
+        validation: Option<&TrainingSet<T>>,
+    ) -> Result<Option<EpochInfo>> {
+        let options = *self.trainer.options();
+        if self.status.is_some() || self.epoch >= options.epochs {
+            return Ok(None);
+        }
+        self.trainer.check(source)?;
+        check_not_empty("source", source.epoch_len(), self.order.len())?;
+        validation.map_or(Ok(()), |set| self.trainer.check(set))?;
+        let epoch = self.epoch + 1;
+        let mut stream = ChaCha8Rng::from_seed(self.seed);
         stream.set_stream(epoch as u64);
-        order.iter_mut().zip(0..).for_each(|(place, i)| *place = i);
-        order.shuffle(&mut stream);
-        let loss = parallel::enter(|| trainer.epoch(set, &order));
+        self.order.iter_mut().zip(0..).for_each(|(place, i)| *place = i);
+        self.order.shuffle(&mut stream);
+        let (trainer, order) = (&mut self.trainer, &self.order);
+        let loss = parallel::enter(|| trainer.epoch(source, order));
         let parameters = trainer.network().parameters();
         if !loss.is_finite() || parameters.iter().any(|p| !p.is_finite()) {
-            report.status = TrainingStatus::Diverged { epoch, step: trainer.steps() };
-            trainer.network_mut().parameters_mut().copy_from_slice(&sound);
-            break;
+            self.status = Some(TrainingStatus::Diverged { epoch, step: trainer.steps() });
+            trainer.network_mut().parameters_mut().copy_from_slice(&self.sound);
+            return Ok(None);
         }
-        sound.copy_from_slice(parameters);
-        report.epochs = epoch;
-        report.steps = trainer.steps();
-        report.training_loss = loss;
-        report.validation = match validation {
+        self.sound.copy_from_slice(parameters);
+        self.epoch = epoch;
+        self.training_loss = Some(loss);
+        self.validation = match validation {
             Some(set) => Some(set.score(&estimates(trainer.network(), set.data()))?),
             None => None,
         };
-        let info = EpochInfo {
+        if let Some(validation) = self.validation {
+            if self.best.as_ref().is_none_or(|best| validation.mean < best.validation.mean) {
+                let parameters = self.sound.clone();
+                self.best = Some(Best { epoch, validation, parameters });
+            }
+            let waited = epoch - self.best.as_ref().map_or(0, |best| best.epoch);
+            if options.patience.is_some_and(|patience| waited > 0 && waited >= patience) {
+                self.status = Some(TrainingStatus::OutOfPatience);
+            }
+        }
+        Ok(Some(EpochInfo {
             epoch,
             epochs: options.epochs,
-            steps: trainer.steps(),
+            steps: self.trainer.steps(),
             training_loss: loss,
-            validation: report.validation,
-            learning_rate: trainer.learning_rate(),
-        };
-        if observer(&info).is_break() {
-            report.status = TrainingStatus::Stopped;
-            break;
-        }
+            validation: self.validation,
+            learning_rate: self.trainer.learning_rate(),
+        }))
     }
-    Ok((trainer.into_network(), report))
+
+    /// The network as it is now.
+    pub fn network(&self) -> &N {
+        self.trainer.network()
+    }
+
+    /// The network, with the weights of its best epoch if there was a validation and the options want
+    /// them, and the report of the run.
+    pub fn finish(self) -> (N, TrainingReport) {
+        let (epochs, steps) = (self.epoch, self.trainer.steps());
+        let keep = self.trainer.options().keep_best;
+        let mut validation = self.validation;
+        let mut network = self.trainer.into_network();
+        let best = self.best.filter(|_| keep);
+        if let Some(best) = &best {
+            network.parameters_mut().copy_from_slice(&best.parameters);
+            validation = Some(best.validation);
+        }
+        let report = TrainingReport {
+            status: self.status.unwrap_or(TrainingStatus::Completed),
+            epochs,
+            steps,
+            training_loss: self.training_loss.unwrap_or(f64::NAN),
+            validation,
+            best_epoch: best.map(|best| best.epoch),
+        };
+        (network, report)
+    }
 }
 
 /// A network's answers to data in columns.
