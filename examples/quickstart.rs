@@ -161,6 +161,7 @@ struct Row {
     rse: f64,
     median: f64,
     milliseconds: f64,
+    converged: usize,
 }
 
 fn row(
@@ -175,18 +176,19 @@ fn row(
     let errors: Vec<f64> = (answers.iter().zip(cases))
         .map(|(answer, (truth, _))| answer.spectrum().rse(truth))
         .collect::<Result<_, _>>()?;
+    let converged = answers.iter().filter(|a| a.report().status.is_success()).count();
     let rse = errors[0];
     let mut sorted = errors;
     sorted.sort_by(f64::total_cmp);
     let median = sorted[sorted.len() / 2];
     let solution = answers.into_iter().next().expect("at least one case");
-    Ok(Row { name, solution, rse, median, milliseconds })
+    Ok(Row { name, solution, rse, median, milliseconds, converged })
 }
 
 fn print_table(rows: &[Row]) {
     println!("          RSE of the  median                                  ms per");
     println!(
-        "method    first one   of {CASES}    chi2/N      certificate        spectrum   status"
+        "method    first one   of {CASES}    chi2/N      certificate        spectrum   converged"
     );
     for row in rows {
         let report = row.solution.report();
@@ -203,7 +205,7 @@ fn print_table(rows: &[Row]) {
             report.chi2 / report.n_data as f64,
             certificate,
             row.milliseconds,
-            report.status.name()
+            if row.name == "RLISTA" { "-".into() } else { format!("{}/{CASES}", row.converged) }
         );
     }
     println!();

@@ -37,9 +37,9 @@
 //! | a real-frequency axis | [`FrequencyGrid`] |
 //! | something to solve | [`Problem`]; [`ForwardModel`] prepared once for many data vectors |
 //! | maximum entropy | [`MaxEnt`], [`DefaultModel`], [`AlphaRule`], [`Prior`] |
-//! | sparse solutions | [`ProximalGradient`] (ISTA, FISTA), operators under [`Prox`] |
+//! | sparse and least-squares solutions | [`ProximalGradient`] (ISTA, FISTA), [`SparseModelling`], [`BasisPursuit`], [`Nnls`], [`Ridge`]; operators under [`Prox`] |
 //! | iterations of your own | [`FixedPointMap`], [`Relaxed`], [`Accelerated`], [`iterate`] |
-//! | networks | [`Unrolled`], [`Layer`], [`Estimator`], [`TrainingSet`], [`Rlista`] |
+//! | networks | [`Rlista`], [`Unrolled`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`] |
 //! | an answer | [`Solution`]: [`Spectrum`], back-continued data, [`Report`] with its [`Certificate`] |
 //!
 //! # Conventions
