@@ -24,10 +24,31 @@ const MOST_POINTS: usize = 1_000_000_000;
 /// # Ok::<(), fredholm::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(try_from = "Stored<T>", bound(deserialize = "T: Real + serde::Deserialize<'de>"))
+)]
 pub struct FrequencyGrid<T = f64> {
     points: Vec<T>,
     weights: Vec<T>,
+}
+
+/// A grid as it is read back, before it is checked.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+struct Stored<T> {
+    points: Vec<T>,
+    weights: Vec<T>,
+}
+
+#[cfg(feature = "serde")]
+impl<T: Real> TryFrom<Stored<T>> for FrequencyGrid<T> {
+    type Error = Error;
+
+    fn try_from(stored: Stored<T>) -> Result<Self> {
+        Self::with_weights(stored.points, stored.weights)
+    }
 }
 
 impl<T: Real> FrequencyGrid<T> {

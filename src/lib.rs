@@ -57,7 +57,8 @@
 //! # Features
 //!
 //! - `rayon` (default): threads; results do not depend on their number.
-//! - `serde`: spectra, reports and networks as versioned plain data. The caller does the I/O.
+//! - `serde`: spectra, grids and networks (versioned) to store and read back, reports to write out. The
+//!   caller does the I/O.
 
 /// The README's example, compiled as a documentation test.
 #[cfg(doctest)]
