@@ -50,10 +50,10 @@ pub(super) fn threshold<T: Real>(
     for &v in z {
         let v = map(v) - top;
         scratch[active] = v;
-        if v > -sum {
-            active += 1;
-            total += v;
-        }
+        // Without a branch: which components stay is not to be predicted.
+        let keep = v > -sum;
+        active += usize::from(keep);
+        total += if keep { v } else { T::zero() };
     }
     loop {
         let tau = (total - sum) / T::lit(active as f64);
@@ -63,10 +63,9 @@ pub(super) fn threshold<T: Real>(
         for i in 0..candidates {
             let v = scratch[i];
             scratch[active] = v;
-            if v > tau {
-                active += 1;
-                total += v;
-            }
+            let keep = v > tau;
+            active += usize::from(keep);
+            total += if keep { v } else { T::zero() };
         }
         if active == candidates || active == 0 {
             // One correction removes the rounding of `total`, whose terms may exceed `sum`.
