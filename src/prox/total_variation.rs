@@ -10,6 +10,7 @@
 //! two chains of segments, the convex one below the upper wall and the concave one above the lower wall;
 //! where their first slopes cross, the string touches a wall and a segment of it is final.
 
+use super::simplex::max;
 use super::{Prox, check_lengths, poisoned, sum};
 use crate::linalg::dispatch;
 use crate::real::Real;
@@ -223,11 +224,7 @@ impl<T: Real> Prox<T> for TotalVariation {
         }
         // Sums are taken about the middle of the values, and with a γ that does not drown them: from
         // max |Σ_{j≤i} (z_j − mean)| on, the string is straight.
-        let (low, high) = dispatch(|| {
-            z.iter().fold((z[0], z[0]), |(low, high), &v| {
-                (if v < low { v } else { low }, if v > high { v } else { high })
-            })
-        });
+        let (low, high) = (-max(z, |v| -v), max(z, |v| v));
         let shift = T::lit(0.5) * low + T::lit(0.5) * high;
         if gamma > high - low {
             let mean = shift + sum(z, |v| v - shift) / T::lit(z.len() as f64);
