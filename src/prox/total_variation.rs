@@ -303,7 +303,7 @@ mod tests {
             |i| -0.01 * i * i,
             |i| (0.01 * i).sin(),
             |i| (i * 1.7).sin() + f64::from(i > 2500.0),
-            |i| if i as usize % 2 == 0 { 1.0 } else { -1.0 },
+            |i| (i * core::f64::consts::PI).cos(),
         ];
         for shape in shapes {
             let z: Vec<f64> = (0..n).map(|i| shape(f64::from(i))).collect();
