@@ -12,9 +12,9 @@ use nalgebra::{DMatrix, DVector};
 /// Sweeps over all pairs of columns after which to give up; ten are ample.
 const SWEEPS: usize = 60;
 
-/// Thin singular value decomposition of a finite `a`, whose entries' squares must not overflow. The left (for
-/// a wide matrix right) singular vectors of vanishing singular values are zero. `None` if it does not
-/// converge.
+/// Thin singular value decomposition of a finite `a`, whose entries' squares must not overflow or underflow.
+/// Singular values below ε‖a‖_F count as zero; their left (for a wide matrix right) singular vectors are
+/// zero. `None` if it does not converge.
 pub(crate) fn jacobi_svd<T: Real>(a: &DMatrix<T>) -> Option<Svd<T>> {
     if a.ncols() > a.nrows() {
         let Svd { u, s, vt } = jacobi_svd(&a.transpose())?;
@@ -23,28 +23,32 @@ pub(crate) fn jacobi_svd<T: Real>(a: &DMatrix<T>) -> Option<Svd<T>> {
     let (m, n) = a.shape();
     let mut w = a.clone();
     let mut v = DMatrix::<T>::identity(n, n);
+    let floor = T::EPSILON * a.norm();
     let mut sweeps = 0;
-    while sweep(w.as_mut_slice(), m, v.as_mut_slice(), n) {
+    while sweep(w.as_mut_slice(), m, v.as_mut_slice(), n, floor) {
         sweeps += 1;
         if sweeps == SWEEPS {
             return None;
         }
     }
-    let norms: Vec<T> = w.column_iter().map(|c| c.norm()).collect();
+    let size = |norm: T| if norm > floor { norm } else { T::zero() };
+    let norms: Vec<T> = w.column_iter().map(|c| size(c.norm())).collect();
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&i, &j| norms[j].as_f64().total_cmp(&norms[i].as_f64()));
     let mut u = w.select_columns(&order);
     for (mut column, &k) in u.column_iter_mut().zip(&order) {
         if norms[k] > T::zero() {
             column /= norms[k];
+        } else {
+            column.fill(T::zero());
         }
     }
     let s = DVector::from_iterator(n, order.iter().map(|&k| norms[k]));
     Some(Svd { u, s, vt: v.select_columns(&order).transpose() })
 }
 
-/// Makes each pair of columns orthogonal once; whether any was not.
-fn sweep<T: Real>(w: &mut [T], m: usize, v: &mut [T], n: usize) -> bool {
+/// Makes each pair of columns longer than `floor` orthogonal once; whether any was not.
+fn sweep<T: Real>(w: &mut [T], m: usize, v: &mut [T], n: usize, floor: T) -> bool {
     let mut rotated = false;
     let rounding = T::lit(m as f64).sqrt() * T::EPSILON;
     for p in 0..n {
@@ -52,7 +56,9 @@ fn sweep<T: Real>(w: &mut [T], m: usize, v: &mut [T], n: usize) -> bool {
             let (left, right) = w.split_at_mut(q * m);
             let (x, y) = (&mut left[p * m..(p + 1) * m], &mut right[..m]);
             let (xx, yy, xy) = (dot(x, x), dot(y, y), dot(x, y));
-            if xy.abs() <= rounding * xx.sqrt() * yy.sqrt() || xy.abs() < T::MIN_POSITIVE {
+            let (x_norm, y_norm) = (xx.sqrt(), yy.sqrt());
+            let noise = x_norm <= floor || y_norm <= floor;
+            if noise || xy.abs() <= rounding * x_norm * y_norm {
                 continue;
             }
             rotated = true;

@@ -16,7 +16,7 @@
 //!    where it has a formula, for duality gaps. Buffers come from `crate::scratch::with_scratch`, so that
 //!    nothing is allocated per call. A NaN gives a NaN, slices of the wrong length the documented panic.
 //! 4. Name the type in this module and in `lib.rs`.
-//! 5. Add its line to `all` in `tests.rs`: the operator, the proximal operator of its conjugate written
+//! 5. Add its line to `all` in `tests/cases.rs`: the operator, the proximal operator of its conjugate written
 //!    independently, and the distance of its kinks. That line runs the definition, Moreau's decomposition, firm
 //!    non-expansiveness, projections, Fenchel's equality, the Lipschitz constant, both derivatives against
 //!    finite differences, dirty buffers and all sizes, in both precisions:

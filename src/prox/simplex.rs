@@ -3,7 +3,7 @@
 //! Source: the active-set filter of Michelot, *J. Optim. Theory Appl.* 50, 195 (1986), on the components
 //! that can be active (Condat, *Math. Program.* 158, 575 (2016)): exact, linear time on ordinary input.
 
-use super::{Conjugate, Prox, check_lengths};
+use super::{Conjugate, Prox, check_lengths, sum as lane_sum};
 use crate::error::{Result, check_positive};
 use crate::linalg::dispatch;
 use crate::real::Real;
@@ -45,44 +45,44 @@ pub(super) fn threshold<T: Real>(
 ) -> (T, T) {
     let top = max(z, map);
     // τ ≥ top − sum, since the largest component alone would then make up the sum.
-    let mut active = 0;
-    let mut total = T::zero();
+    let mut candidates = 0;
     for &v in z {
+        // Without a branch: which components stay is not to be predicted. Sums are left to loops in lanes.
         let v = map(v) - top;
-        scratch[active] = v;
-        if v > -sum {
-            active += 1;
-            total += v;
-        }
+        scratch[candidates] = v;
+        candidates += usize::from(v > -sum);
     }
     loop {
-        let tau = (total - sum) / T::lit(active as f64);
-        let candidates = active;
-        active = 0;
-        total = T::zero();
+        let total = lane_sum(&scratch[..candidates], |v| v);
+        let tau = (total - sum) / T::lit(candidates as f64);
+        let mut active = 0;
         for i in 0..candidates {
             let v = scratch[i];
             scratch[active] = v;
-            if v > tau {
-                active += 1;
-                total += v;
-            }
+            active += usize::from(v > tau);
         }
         if active == candidates || active == 0 {
             // One correction removes the rounding of `total`, whose terms may exceed `sum`.
-            let reached: T = scratch[..active].iter().map(|&v| v - tau).sum();
+            let reached = lane_sum(&scratch[..active], |v| v - tau);
             return (top, tau + (reached - sum) / T::lit(candidates as f64));
         }
+        candidates = active;
     }
 }
 
-/// The largest of map(z); −∞ of none.
+/// The largest of map(z), in lanes; −∞ of none. NaN is passed over.
 pub(super) fn max<T: Real>(z: &[T], map: impl Fn(T) -> T + Copy) -> T {
+    let larger = |m: T, v: T| if v > m { v } else { m };
     dispatch(|| {
-        z.iter().fold(-T::INFINITY, |m, &v| {
-            let v = map(v);
-            if v > m { v } else { m }
-        })
+        let mut lanes = [-T::INFINITY; 32];
+        let (blocks, rest) = z.as_chunks::<32>();
+        for block in blocks {
+            for l in 0..32 {
+                lanes[l] = larger(lanes[l], map(block[l]));
+            }
+        }
+        let top = rest.iter().fold(-T::INFINITY, |m, &v| larger(m, map(v)));
+        lanes.into_iter().fold(top, larger)
     })
 }
 

@@ -1,11 +1,16 @@
 //! Total variation in one dimension, exactly and in linear time, by the taut string.
 //!
-//! Source: Davies and Kovac, *Ann. Stat.* 29, 1 (2001); that its subproblems are isotonic regressions:
-//! Condat, *IEEE Signal Process. Lett.* 20, 1054 (2013). The partial sums s_i of the answer are the
-//! shortest string through the tube |s_i − Σ_{j<i} z_j| ≤ γ that is fixed at both ends. From the last knot
-//! on, two chains of segments are kept: the convex one below the upper wall and the concave one above the
-//! lower wall. Where their first slopes cross, the string touches a wall and a segment of it is final.
+//! Source: Davies and Kovac, *Ann. Stat.* 29, 1 (2001); Condat, *IEEE Signal Process. Lett.* 20, 1054 (2013).
+//! The partial sums s_i of the answer are the shortest string through the tube |s_i − Σ_{j<i} z_j| ≤ γ that is
+//! fixed at both ends.
+//!
+//! `scan` is Condat's algorithm: from the last knot on it keeps the steepest and the flattest line that stay
+//! in the tube, and starts again at the knot where they end. Fast, but quadratic at worst: once it has gone
+//! back over more than `PATIENCE` elements for each of z, `taut_string` takes over, which is linear. That keeps
+//! two chains of segments, the convex one below the upper wall and the concave one above the lower wall;
+//! where their first slopes cross, the string touches a wall and a segment of it is final.
 
+use super::simplex::max;
 use super::{Prox, check_lengths, poisoned, sum};
 use crate::linalg::dispatch;
 use crate::real::Real;
@@ -26,7 +31,10 @@ use crate::scratch::with_scratch;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TotalVariation;
 
-/// A piece of a chain: the sum of its increments, where it starts, and the slope of the piece before it.
+/// How often [`scan`] may read z, on average, before it gives way to [`taut_string`].
+const PATIENCE: usize = 8;
+
+/// A piece of a chain: the sum of its increments and where it starts.
 #[derive(Debug, Clone, Copy, Default)]
 struct Segment<T> {
     sum: T,
@@ -91,26 +99,89 @@ fn count<T: Real>(start: usize, end: usize) -> T {
     T::lit((end - start) as f64)
 }
 
-/// The taut string of z − shift; n ≥ 2, γ > 0.
-fn taut_string<T: Real>(z: &[T], shift: T, gamma: T, out: &mut [T]) {
+/// Condat's scan of n ≥ 2 elements, γ > 0. Returns where it gave up, with the heights of the upper and the
+/// lower wall above the string there; `None` if it got to the end.
+#[inline(always)]
+fn scan<T: Real>(z: &[T], gamma: T, out: &mut [T], patience: usize) -> Option<(usize, T, T)> {
+    let n = z.len();
+    let twice = gamma + gamma;
+    // Start of the segment, where the lower and the upper line last touched a wall, their slopes and their
+    // heights above the sums.
+    let (mut start, mut low_end, mut high_end) = (0, 0, 0);
+    let (mut low, mut high) = (z[0] - gamma, z[0] + gamma);
+    let (mut below, mut above) = (gamma, -gamma);
+    let (mut k, mut reads) = (0, 0);
+    loop {
+        // Along the data while neither line leaves the tube.
+        let from = k;
+        let mut left = 0;
+        while k + 1 < n {
+            let v = z[k + 1];
+            let (b, a) = (below + (v - low), above + (v - high));
+            if b < -gamma {
+                left = -1;
+                break;
+            }
+            if a > gamma {
+                left = 1;
+                break;
+            }
+            k += 1;
+            (below, above) = (b, a);
+            if b >= gamma {
+                low += (b - gamma) / count(start, k + 1);
+                below = gamma;
+                low_end = k;
+            }
+            if a <= -gamma {
+                high += (a + gamma) / count(start, k + 1);
+                above = -gamma;
+                high_end = k;
+            }
+        }
+        reads += k - from + 1;
+        let at_end = left == 0;
+        if left < 0 || (at_end && below < T::zero()) {
+            out[start..=low_end].fill(low);
+            start = low_end + 1;
+            (low, high) = (z[start], if at_end { high } else { z[start] + twice });
+            (below, above) = (gamma, if at_end { z[start] + gamma - high } else { -gamma });
+            (k, low_end) = (start, start);
+            high_end = if at_end { high_end } else { start };
+        } else if left > 0 || above > T::zero() {
+            out[start..=high_end].fill(high);
+            start = high_end + 1;
+            (low, high) = (if at_end { low } else { z[start] - twice }, z[start]);
+            (below, above) = (if at_end { z[start] - gamma - low } else { gamma }, -gamma);
+            (k, high_end) = (start, start);
+            low_end = if at_end { low_end } else { start };
+        } else {
+            out[start..].fill(low + below / count(start, n));
+            return None;
+        }
+        if reads > patience * n {
+            // The string is at the wall it has just bent around.
+            let down = low_end == start && low == z[start];
+            return Some(if down { (start, twice, T::zero()) } else { (start, T::zero(), -twice) });
+        }
+    }
+}
+
+/// The taut string of z − shift, n ≥ 1, for walls that begin `walls` above the string.
+fn taut_string<T: Real>(z: &[T], shift: T, gamma: T, walls: (T, T), out: &mut [T]) {
     let n = z.len();
     with_scratch(2 * n, |segments: &mut [Segment<T>]| {
         let (a, b) = segments.split_at_mut(n);
         let mut upper = Chain { segments: a, front: 0, back: 0 };
         let mut lower = Chain { segments: b, front: 0, back: 0 };
         for i in 0..n {
-            // The walls are γ away from the sums but at both ends.
-            let wall = if i == 0 {
-                gamma
-            } else if i == n - 1 {
-                -gamma
-            } else {
-                T::zero()
-            };
-            let v = z[i] - shift;
-            upper.push(i, v + wall);
-            lower.push(i, wall - v);
             let last = i == n - 1;
+            let v = z[i] - shift;
+            let (begin_upper, begin_lower) = if i == 0 { walls } else { (T::zero(), T::zero()) };
+            // The walls meet at the end.
+            let close = if last { gamma } else { T::zero() };
+            upper.push(i, v + (begin_upper - close));
+            lower.push(i, -(v + (begin_lower + close)));
             loop {
                 // The string bends at a wall where the other wall's chain would cross that one.
                 let (touching, other, sign) = if upper.is_single() && !lower.is_single() {
@@ -153,11 +224,7 @@ impl<T: Real> Prox<T> for TotalVariation {
         }
         // Sums are taken about the middle of the values, and with a γ that does not drown them: from
         // max |Σ_{j≤i} (z_j − mean)| on, the string is straight.
-        let (low, high) = dispatch(|| {
-            z.iter().fold((z[0], z[0]), |(low, high), &v| {
-                (if v < low { v } else { low }, if v > high { v } else { high })
-            })
-        });
+        let (low, high) = (-max(z, |v| -v), max(z, |v| v));
         let shift = T::lit(0.5) * low + T::lit(0.5) * high;
         if gamma > high - low {
             let mean = shift + sum(z, |v| v - shift) / T::lit(z.len() as f64);
@@ -171,7 +238,10 @@ impl<T: Real> Prox<T> for TotalVariation {
                 return T::zero();
             }
         }
-        taut_string(z, shift, gamma, out);
+        let given_up = dispatch(|| scan(z, gamma, out, PATIENCE));
+        if let Some((start, upper, lower)) = given_up {
+            taut_string(&z[start..], shift, gamma, (upper, lower), &mut out[start..]);
+        }
         self.value(out)
     }
 
@@ -233,7 +303,7 @@ mod tests {
             |i| -0.01 * i * i,
             |i| (0.01 * i).sin(),
             |i| (i * 1.7).sin() + f64::from(i > 2500.0),
-            |i| if (i as usize).is_multiple_of(2) { 1.0 } else { -1.0 },
+            |i| (i * core::f64::consts::PI).cos(),
         ];
         for shape in shapes {
             let z: Vec<f64> = (0..n).map(|i| shape(f64::from(i))).collect();
@@ -246,6 +316,25 @@ mod tests {
                     "{gamma}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn both_algorithms_agree_from_anywhere() {
+        let z: Vec<f64> =
+            (0..300).map(|i| (0.05 * f64::from(i)).sin() + (2.3 * f64::from(i)).sin()).collect();
+        for gamma in [0.1, 1.0, 7.0, 40.0] {
+            let (mut x, mut y) = (vec![7.0; 300], vec![7.0; 300]);
+            assert!(scan(&z, gamma, &mut x, usize::MAX / 300).is_none());
+            assert!(is_taut(&z, gamma, &x, 1e-10));
+            taut_string(&z, 0.0, gamma, (gamma, -gamma), &mut y);
+            assert!(x.iter().zip(&y).all(|(x, y)| (x - y).abs() < 1e-11));
+            // Without patience the scan gives up at its first knot.
+            y.fill(7.0);
+            if let Some((start, upper, lower)) = scan(&z, gamma, &mut y, 0) {
+                taut_string(&z[start..], 0.0, gamma, (upper, lower), &mut y[start..]);
+            }
+            assert!(x.iter().zip(&y).all(|(x, y)| (x - y).abs() < 1e-11), "{gamma}");
         }
     }
 

@@ -13,7 +13,7 @@ use crate::scratch::with_scratch;
 /// use fredholm::{Huber, MoreauEnvelope, Prox, SoftThreshold};
 /// // The envelope of the ℓ¹ norm is Huber's function.
 /// let envelope = MoreauEnvelope::new(SoftThreshold, 0.5)?;
-/// let x = [0.2, -3.0];
+/// let x = [0.2_f64, -3.0];
 /// assert!((envelope.value(&x) - Huber::new(0.5)?.value(&x)).abs() < 1e-15);
 /// # Ok::<(), fredholm::Error>(())
 /// ```
