@@ -37,8 +37,8 @@
 //! | a real-frequency axis | [`FrequencyGrid`] |
 //! | something to solve | [`Problem`]; [`ForwardModel`] prepared once for many data vectors |
 //! | maximum entropy | [`MaxEnt`], [`DefaultModel`], [`AlphaRule`], [`Prior`] |
-//! | sparse solutions | [`Ista`], [`Fista`], operators under [`Prox`] |
-//! | iterations of your own | [`FixedPointMap`], [`Relaxed`], [`Accelerated`], [`iterate`] |
+//! | sparse, non-negative or quadratic fits | [`ProximalGradient`], [`BasisPursuit`], [`SparseModelling`], [`Nnls`], [`Ridge`]; operators under [`Prox`] |
+//! | iterations of your own | [`FixedPointMap`], [`iterate`]; around any map [`Relaxed`], [`Accelerated`], [`Anderson`]; splittings [`Admm`], [`DouglasRachford`], [`PrimalDual`] |
 //! | networks | [`Unrolled`], [`Layer`], [`Estimator`], [`TrainingSet`], [`Rlista`] |
 //! | an answer | [`Solution`]: [`Spectrum`], back-continued data, [`Report`] with its [`Certificate`] |
 //!

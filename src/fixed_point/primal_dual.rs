@@ -117,7 +117,7 @@ impl<F: Prox<T>, H: Prox<T>, T: Real> FixedPointMap<T> for PrimalDual<'_, F, H, 
         gemm(MatMut::column_major(dual, m, 1), kernel, MatRef::column_major(primal, n, 1), false);
         dispatch(|| {
             for i in 0..m {
-                dual[i] = dual[i] + y[i] / sigma;
+                dual[i] += y[i] / sigma;
             }
         });
         self.h.prox_into(dual, T::one() / sigma, point);
