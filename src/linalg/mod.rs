@@ -3,7 +3,7 @@
 //! - `machine`: strided products, all transpositions at full speed (crate `gemm`), and run-time dispatch
 //!   to AVX-512 or AVX2 for this crate's own loops;
 //! - `decomposition`: singular values and symmetric eigenvalues (nalgebra: its SVD keeps 10⁻¹⁴ relative
-//!   accuracy on kernels, where faster ones were seen to lose two digits);
+//!   accuracy on kernels, where faster ones were seen to lose two digits; put to the test each time);
 //! - `jacobi`: singular values of small matrices that may be degenerate or rank-deficient;
 //! - `norm`: a rigorous bound of the spectral norm, for step sizes;
 //! - `cholesky`: small dense positive definite systems without allocation;

@@ -161,7 +161,9 @@ impl<'a, T: Real> InteriorPoint<'a, T> {
         }
     }
 
-    /// Minimises at λ > 0 until complementarity and residuals are `tolerance` of the objective and of λ.
+    /// Minimises at λ > 0 until complementarity is 10⁻³ `tolerance` of the objective and gradients are off by
+    /// rounding, or `tolerance`·λ. Converged if the gap, that rounding included, is ≤ `tolerance` of the
+    /// objective.
     pub(super) fn solve(&mut self, lambda: T, tolerance: T) -> Optimum<T> {
         self.start(lambda);
         let basis = self.basis;
@@ -173,11 +175,16 @@ impl<'a, T: Real> InteriorPoint<'a, T> {
             let dual = self.dual_residual.iter().fold(T::zero(), |m, v| m.max(v.abs()));
             let gap = self.complementarity();
             let size = self.u.iter().fold(T::zero(), |m, &u| m.max(u));
-            let small = gap <= tolerance * (T::one() + self.objective(lambda))
+            let small = gap <= T::lit(1e-3) * tolerance * (T::one() + self.objective(lambda))
                 && primal <= T::lit(100.0) * T::EPSILON * size
                 && dual <= (tolerance * lambda).max(rounding);
             if small {
-                status = Status::Converged;
+                let whole = gap + self.gradient_error();
+                status = if whole <= tolerance * (T::one() + self.objective(lambda)) {
+                    Status::Converged
+                } else {
+                    Status::RoundingFloor
+                };
                 break;
             }
             if iterations == STEPS {
@@ -254,6 +261,11 @@ impl<'a, T: Real> InteriorPoint<'a, T> {
 
     fn complementarity(&self) -> T {
         self.positive.product() + self.upper.product() + self.lower.product()
+    }
+
+    /// What the residual of the gradient adds to the gap.
+    fn gradient_error(&self) -> T {
+        self.dual_residual.iter().zip(&self.u).map(|(r, &u)| r.abs() * u).sum()
     }
 
     fn objective(&self, lambda: T) -> T {
@@ -364,8 +376,7 @@ impl<'a, T: Real> InteriorPoint<'a, T> {
             self.u[i] * lambda > least * scale
         });
         let nonzero = nonzero.count();
-        let error: T = self.dual_residual.iter().zip(&self.u).map(|(r, &u)| r.abs() * u).sum();
-        let gap = self.complementarity() + error;
+        let gap = self.complementarity() + self.gradient_error();
         let relative = gap / self.objective(lambda).max(T::MIN_POSITIVE);
         let certificate = if gap.is_finite() {
             Certificate::Gap { gap, relative, l1_bound: None }

@@ -50,7 +50,7 @@ impl<T: Real> Default for SparseModelling<T> {
         SparseModelling {
             rule: SparsityRule::Elbow,
             norm: None,
-            tolerance: T::lit(1e-9).max(T::lit(100.0) * T::EPSILON),
+            tolerance: T::lit(1e-6).max(T::lit(1e4) * T::EPSILON),
         }
     }
 }
@@ -74,8 +74,9 @@ impl<T: Real> SparseModelling<T> {
         self
     }
 
-    /// Converged when the duality gap is ≤ `tolerance` of the objective and no gradient is off by more than
-    /// `tolerance`·λ. Default 10⁻⁹ (in `f32` 100 ε).
+    /// Converged when the duality gap, the rounding of the gradient included, is ≤ `tolerance` of the objective;
+    /// complementarity alone is taken a thousand times further. Default 10⁻⁶ (10⁻³ in `f32`, which falls short
+    /// of it for data of many digits: [`Status::RoundingFloor`](crate::Status::RoundingFloor)).
     #[must_use]
     pub fn tolerance(mut self, tolerance: T) -> Self {
         self.tolerance = tolerance;

@@ -153,29 +153,22 @@ fn run_all<T: Real, P: Prox<T> + Copy>(
             absolute,
         ),
     ];
-    let mut admm = Admm::new(squares.clone(), weighted_ref(&weighted));
+    let mut admm = Admm::new(squares.clone(), &weighted);
     all.push(run("ADMM", &mut admm, T::lit(tolerance)));
-    let mut fixed = Admm::new(squares.clone(), weighted_ref(&weighted))
-        .with_rho(middle)
-        .unwrap()
-        .without_balancing();
+    let mut fixed =
+        Admm::new(squares.clone(), &weighted).with_rho(middle).unwrap().without_balancing();
     all.push(run("ADMM, fixed rho", &mut fixed, T::lit(tolerance)));
     let mut splitting =
-        DouglasRachford::new(squares.clone(), weighted_ref(&weighted), T::one() / middle).unwrap();
+        DouglasRachford::new(squares.clone(), &weighted, T::one() / middle).unwrap();
     let (name, answer, _) = run("Douglas-Rachford", &mut splitting, absolute);
     all.push((name, answer, splitting.solution().to_vec()));
-    let mut splitting =
-        DouglasRachford::new(squares, weighted_ref(&weighted), T::one() / middle).unwrap();
+    let mut splitting = DouglasRachford::new(squares, &weighted, T::one() / middle).unwrap();
     let mut relaxed = Relaxed::new(&mut splitting, T::lit(1.5)).unwrap();
     let (name, answer, _) = run("relaxed Douglas-Rachford", &mut relaxed, absolute);
     all.push((name, answer, splitting.solution().to_vec()));
-    let mut hybrid = PrimalDual::new(kernel, weighted_ref(&weighted), Squares(data)).unwrap();
+    let mut hybrid = PrimalDual::new(kernel, &weighted, Squares(data)).unwrap();
     all.push(run("primal-dual", &mut hybrid, absolute));
     all
-}
-
-fn weighted_ref<T: Real, P: Prox<T>>(prox: &Times<T, P>) -> &Times<T, P> {
-    prox
 }
 
 fn agreement<T: Real>(tolerance: f64, distance_bound: f64) {
@@ -360,9 +353,7 @@ fn a_batch_of_lassos_is_its_problems_one_by_one() {
 
 #[test]
 fn basis_pursuit_meets_its_constraint_at_the_least_norm() {
-    let (kernel, _) = random_lasso::<f64>(40, 60);
     let problem = fermi::<f64>(40, 30);
-    drop(kernel);
     let data = DVector::from_column_slice(problem.data());
     for epsilon in [0.05, 0.01] {
         let solver = crate::BasisPursuit::new(epsilon).accuracy(1e-3);

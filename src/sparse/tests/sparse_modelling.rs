@@ -151,7 +151,7 @@ fn the_alternating_direction_method_finds_the_same_optimum() {
     let (kernel, data) = (problem.whitened_kernel(), problem.whitened_data());
     let basis = SingularBasis::new(kernel, data, problem.grid(), Some(1.0)).unwrap();
     for lambda in [1e5, 1e3, 10.0] {
-        let optimum = InteriorPoint::new(&basis).solve(lambda, 1e-12);
+        let optimum = InteriorPoint::new(&basis).solve(lambda, 1e-9);
         let k = basis.s.len();
         let split = Split { basis: &basis, kappa: 10.0 };
         let admm = Admm::new(split, SparseAndPositive(lambda, k)).with_rho(30.0 * lambda).unwrap();
@@ -173,16 +173,25 @@ fn the_alternating_direction_method_finds_the_same_optimum() {
     }
 }
 
-fn without_a_sum_rule<T: Real>(tolerance: f64) {
-    let problem = fermi::<T>(60, 40);
+#[test]
+fn the_norm_is_found_where_it_is_not_given() {
+    let problem = fermi::<f64>(60, 40);
     let solution = SparseModelling::default().solve(&problem).unwrap();
-    assert!(solution.report().status.is_success(), "{}", solution.report());
-    assert!((solution.report().norm.as_f64() - 1.0).abs() < tolerance);
+    assert_eq!(solution.report().status, Status::Converged);
+    assert!((solution.report().norm - 1.0).abs() < 1e-2);
 }
 
 #[test]
-fn the_norm_is_found_where_it_is_not_given() {
-    without_a_sum_rule::<f64>(1e-2);
+fn single_precision_gives_finite_weights_and_an_honest_status() {
+    let problem = fermi::<f32>(60, 40);
+    let solution = SparseModelling::default().sum_rule(1.0).solve(&problem).unwrap();
+    assert!((solution.report().norm - 1.0).abs() < 1e-3);
+    assert!(solution.spectrum().values().iter().all(|a| a.is_finite() && *a >= 0.0));
+    // Data of four digits and singular values squared: seven digits do not prove the optimum.
+    let Certificate::Gap { relative, .. } = solution.report().certificate else { panic!() };
+    // The default tolerance is 10⁴ ε = 1.19e-3.
+    let expected = if relative > 1.2e-3 { Status::RoundingFloor } else { Status::Converged };
+    assert_eq!(solution.report().status, expected, "{}", solution.report());
 }
 
 #[test]
