@@ -25,5 +25,5 @@ pub(crate) use band::BandCholesky;
 pub(crate) use cholesky::Cholesky;
 pub(crate) use decomposition::{Svd, symmetric_eigen, thin_svd};
 pub(crate) use elementwise::{LANES, add_product_t, dot, exp, product, residual};
-pub(crate) use machine::{MatMut, MatRef, Vectorise, dispatch, gemm};
+pub(crate) use machine::{MatMut, MatRef, Vectorise, dispatch, gemm, gemm_scaled};
 pub(crate) use norm::squared_norm_bound;
