@@ -6,6 +6,8 @@
 //!
 //! `cargo run --release --example quickstart [-- --seed N --samples N --epochs N --noise SIGMA --output FILE.svg]`
 
+#![allow(clippy::print_stdout)] // it is what the program is for
+
 use fredholm::rand::SeedableRng;
 use fredholm::rand::rngs::ChaCha8Rng;
 use fredholm::{
@@ -14,11 +16,14 @@ use fredholm::{
     Spectrum, TrainOptions, TrainingSet, Whitening,
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use plotters::prelude::*;
+use plot::{Colour, Mark, Panel, Series};
 use std::error::Error;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
+
+#[path = "common/plot.rs"]
+mod plot;
 
 const BETA: f64 = 16.0;
 const TIMES: usize = 100;
@@ -120,12 +125,18 @@ impl Options {
             let value = arguments.next().ok_or_else(|| format!("{name}: expected a value"))?;
             let bad = |what: &str| format!("{name} {value}: expected {what}");
             match name.as_str() {
-                "--seed" => options.seed = value.parse().map_err(|_| bad("a whole number"))?,
-                "--samples" => {
-                    options.samples = value.parse().map_err(|_| bad("a whole number"))?
+                "--seed" => {
+                    options.seed = value.parse().map_err(|_| bad("a whole number"))?;
                 }
-                "--epochs" => options.epochs = value.parse().map_err(|_| bad("a whole number"))?,
-                "--noise" => options.noise = value.parse().map_err(|_| bad("a number"))?,
+                "--samples" => {
+                    options.samples = value.parse().map_err(|_| bad("a whole number"))?;
+                }
+                "--epochs" => {
+                    options.epochs = value.parse().map_err(|_| bad("a whole number"))?;
+                }
+                "--noise" => {
+                    options.noise = value.parse().map_err(|_| bad("a number"))?;
+                }
                 "--output" => options.output = value,
                 _ => {
                     return Err(format!(
@@ -139,6 +150,10 @@ impl Options {
     }
 }
 
+fn series<'a>(label: &'a str, spectrum: &'a Spectrum, mark: Mark, colour: Colour) -> Series<'a> {
+    Series { label, x: spectrum.grid().points(), y: spectrum.values(), errors: &[], mark, colour }
+}
+
 /// A method's answer to the first case, and its median error over all.
 struct Row {
     name: &'static str,
@@ -146,6 +161,7 @@ struct Row {
     rse: f64,
     median: f64,
     milliseconds: f64,
+    converged: usize,
 }
 
 fn row(
@@ -160,18 +176,19 @@ fn row(
     let errors: Vec<f64> = (answers.iter().zip(cases))
         .map(|(answer, (truth, _))| answer.spectrum().rse(truth))
         .collect::<Result<_, _>>()?;
+    let converged = answers.iter().filter(|a| a.report().status.is_success()).count();
     let rse = errors[0];
     let mut sorted = errors;
     sorted.sort_by(f64::total_cmp);
     let median = sorted[sorted.len() / 2];
     let solution = answers.into_iter().next().expect("at least one case");
-    Ok(Row { name, solution, rse, median, milliseconds })
+    Ok(Row { name, solution, rse, median, milliseconds, converged })
 }
 
 fn print_table(rows: &[Row]) {
     println!("          RSE of the  median                                  ms per");
     println!(
-        "method    first one   of {CASES}    chi2/N      certificate        spectrum   status"
+        "method    first one   of {CASES}    chi2/N      certificate        spectrum   converged"
     );
     for row in rows {
         let report = row.solution.report();
@@ -188,7 +205,7 @@ fn print_table(rows: &[Row]) {
             report.chi2 / report.n_data as f64,
             certificate,
             row.milliseconds,
-            report.status.name()
+            if row.name == "RLISTA" { "-".into() } else { format!("{}/{CASES}", row.converged) }
         );
     }
     println!();
@@ -224,56 +241,21 @@ fn draw_text(truth: &Spectrum, rows: &[Row]) {
 }
 
 fn draw_svg(path: &str, truth: &Spectrum, rows: &[Row]) -> Result<(), Box<dyn Error>> {
-    let top = rows
-        .iter()
-        .flat_map(|r| r.solution.spectrum().values().to_vec())
-        .chain(truth.values().to_vec())
-        .fold(0.0_f64, f64::max);
-    let root = SVGBackend::new(path, (900, 560)).into_drawing_area();
-    root.fill(&WHITE)?;
-    let (min, max) = (truth.grid().min(), truth.grid().max());
-    let mut chart = ChartBuilder::on(&root)
-        .margin(16)
-        .x_label_area_size(44)
-        .y_label_area_size(56)
-        .build_cartesian_2d(min..max, 0.0..1.1 * top)?;
-    chart
-        .configure_mesh()
-        .disable_mesh()
-        .x_desc("omega")
-        .y_desc("A(omega)")
-        .label_style(("sans-serif", 15))
-        .axis_desc_style(("sans-serif", 17))
-        .draw()?;
-    let points = |s: &Spectrum| -> Vec<(f64, f64)> {
-        s.grid().points().iter().copied().zip(s.values().iter().copied()).collect()
-    };
-    let grey = RGBColor(205, 205, 205);
-    chart
-        .draw_series(AreaSeries::new(points(truth), 0.0, grey.mix(0.6)))?
-        .label("truth")
-        .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 24, y + 5)], grey.filled()));
-    let colours = [
-        RGBColor(150, 110, 60),
-        RGBColor(60, 160, 90),
-        RGBColor(50, 100, 200),
-        RGBColor(210, 40, 50),
-    ];
+    let colours = [Colour::Purple, Colour::Green, Colour::Blue, Colour::Orange];
+    let mut curves = vec![series("truth", truth, Mark::Area, Colour::Grey)];
     for (row, colour) in rows.iter().zip(colours) {
-        let style = colour.stroke_width(2);
-        chart
-            .draw_series(LineSeries::new(points(row.solution.spectrum()), style))?
-            .label(format!("{} (RSE {:.3})", row.name, row.rse))
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 24, y)], style));
+        // RLISTA+ often runs right over RLISTA.
+        let mark = if row.name == "RLISTA" { Mark::Points } else { Mark::Line };
+        curves.push(series(row.name, row.solution.spectrum(), mark, colour));
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .legend_area_size(32)
-        .label_font(("sans-serif", 15))
-        .border_style(BLACK.mix(0.2))
-        .background_style(WHITE.mix(0.9))
-        .draw()?;
-    root.present()?;
+    let panel = Panel {
+        title: "A(ω)".into(),
+        x_label: "ω",
+        y_label: "A(ω)",
+        height: 520,
+        from_zero: true,
+        series: curves,
+    };
+    std::fs::write(path, plot::svg(900, &[panel])?)?;
     Ok(())
 }

@@ -30,12 +30,12 @@ pub enum Error {
         reference: &'static str,
     },
     /// A NaN or an infinity.
-    #[error("`{argument}`[{index}] = {value}: expected a finite number")]
+    #[error("`{argument}`{} = {value}: expected a finite number", place(*.index))]
     NonFinite {
         /// Name of the argument.
         argument: &'static str,
-        /// Position in it (column-major for a matrix, 0 for a scalar).
-        index: usize,
+        /// Position in it (column-major for a matrix); none for a scalar.
+        index: Option<usize>,
         /// The offending value.
         value: f64,
     },
@@ -152,6 +152,20 @@ pub enum Error {
 /// `Result` with this crate's [`Error`](enum@Error).
 pub type Result<V> = core::result::Result<V, Error>;
 
+/// `Err` unless the count lies in a range, of which `expected` says the bounds.
+pub(crate) fn check_count(
+    argument: &'static str,
+    count: usize,
+    range: core::ops::RangeInclusive<usize>,
+    expected: &'static str,
+) -> Result<()> {
+    if range.contains(&count) {
+        Ok(())
+    } else {
+        Err(Error::OutOfRange { argument, value: count as f64, expected })
+    }
+}
+
 /// `Err` unless `values.len() == expected`.
 pub(crate) fn check_len(
     argument: &'static str,
@@ -175,13 +189,24 @@ pub(crate) fn check_not_empty(argument: &'static str, found: usize, expected: us
 pub(crate) fn check_finite<T: Real>(argument: &'static str, values: &[T]) -> Result<()> {
     match values.iter().position(|v| !v.is_finite()) {
         None => Ok(()),
-        Some(index) => Err(Error::NonFinite { argument, index, value: values[index].as_f64() }),
+        Some(index) => {
+            Err(Error::NonFinite { argument, index: Some(index), value: values[index].as_f64() })
+        }
     }
+}
+
+/// An index as it stands behind a name.
+fn place(index: Option<usize>) -> String {
+    index.map_or_else(String::new, |i| format!("[{i}]"))
 }
 
 /// `Err` unless finite.
 pub(crate) fn check_scalar<T: Real>(argument: &'static str, value: T) -> Result<()> {
-    check_finite(argument, &[value])
+    if value.is_finite() {
+        Ok(())
+    } else {
+        Err(Error::NonFinite { argument, index: None, value: value.as_f64() })
+    }
 }
 
 /// `Err` unless finite and > 0.
@@ -233,5 +258,15 @@ pub(crate) fn check_increasing<T: Real>(argument: &'static str, values: &[T]) ->
             previous: values[i].as_f64(),
             value: values[i + 1].as_f64(),
         }),
+    }
+}
+
+/// `Err` unless in (0, 1).
+pub(crate) fn check_open_unit_interval<T: Real>(argument: &'static str, value: T) -> Result<()> {
+    check_scalar(argument, value)?;
+    if value > T::zero() && value < T::one() {
+        Ok(())
+    } else {
+        Err(Error::OutOfRange { argument, value: value.as_f64(), expected: "a number in (0, 1)" })
     }
 }

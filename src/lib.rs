@@ -37,9 +37,9 @@
 //! | a real-frequency axis | [`FrequencyGrid`] |
 //! | something to solve | [`Problem`]; [`ForwardModel`] prepared once for many data vectors |
 //! | maximum entropy | [`MaxEnt`], [`DefaultModel`], [`AlphaRule`], [`Prior`] |
-//! | sparse solutions | [`Ista`], [`Fista`], operators under [`Prox`] |
+//! | sparse and least-squares solutions | [`ProximalGradient`] (ISTA, FISTA), [`SparseModelling`], [`BasisPursuit`], [`Nnls`], [`Ridge`]; operators under [`Prox`] |
 //! | iterations of your own | [`FixedPointMap`], [`Relaxed`], [`Accelerated`], [`iterate`] |
-//! | networks | [`Unrolled`], [`Layer`], [`Estimator`], [`TrainingSet`], [`Rlista`] |
+//! | networks | [`Rlista`], [`Unrolled`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`] |
 //! | an answer | [`Solution`]: [`Spectrum`], back-continued data, [`Report`] with its [`Certificate`] |
 //!
 //! # Conventions
@@ -57,7 +57,13 @@
 //! # Features
 //!
 //! - `rayon` (default): threads; results do not depend on their number.
-//! - `serde`: spectra, reports and networks as versioned plain data. The caller does the I/O.
+//! - `serde`: spectra, grids and networks (versioned) to store and read back, reports to write out. The
+//!   caller does the I/O.
+
+/// The README's example, compiled as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
 
 mod error;
 mod fixed_point;
@@ -68,21 +74,26 @@ mod linalg;
 mod maxent;
 mod network;
 mod noise;
+mod operator;
 mod parallel;
 mod prior;
 mod problem;
 mod prox;
 mod real;
+mod scratch;
 mod solution;
 mod sparse;
 mod spectrum;
 mod synthetic;
+#[cfg(test)]
+mod test_support;
 mod train;
 
 pub use error::{Error, Result};
 pub use fixed_point::{
-    Accelerated, FixedPoint, FixedPointMap, Iterates, IterationInfo, IterationOptions,
-    IterationReport, Relaxed, iterate,
+    Accelerated, Admm, Anderson, AugmentedMinimizer, Backtracking, ConjugateGradients,
+    DouglasRachford, FixedPoint, FixedPointMap, Iterates, IterationInfo, IterationOptions,
+    IterationReport, PrimalDual, Relaxed, iterate,
 };
 pub use gradient_check::check_gradient;
 pub use grid::FrequencyGrid;
@@ -105,17 +116,28 @@ pub use noise::{
     AutocorrelationTime, Bins, CovarianceEstimator, Measurement, NoiseReport, NoiseTreatment,
     Whitening, stack_complex,
 };
+pub use operator::{
+    ComposedOperator, Convolution, LinearOperator, NormEstimate, ScaledOperator, StackedOperator,
+    check_adjoint, estimate_norm,
+};
 pub use prior::{Entropy, Kinetic, Legendre, Prior};
 pub use problem::{Fingerprint, ForwardModel, Problem};
 pub use prox::{
-    BoxConstraint, Conjugate, NonNegative, OneSidedSoftThreshold, Prox, Simplex, SoftThreshold,
+    AffineSet, BandedQuadratic, BoxConstraint, Conjugate, ConjugateOf, ElasticNet, Entropic,
+    GroupNorm, Huber, L1Ball, L2Ball, L2Norm, LInfinityNorm, LogSum, MoreauEnvelope, NonNegative,
+    NuclearNorm, OneSidedSoftThreshold, PlusQuadratic, PrecomposedDiagonal, PrecomposedOrthogonal,
+    Prox, Scad, Scaled, SeparableSum, Simplex, SoftThreshold, SquaredL2, TotalVariation,
+    Translated, WeightedL1,
 };
 pub use rand;
 pub use real::Real;
 pub use solution::{
     Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning,
 };
-pub use sparse::{DataView, ProximalGradient, ProximalGradientMap};
+pub use sparse::{
+    BasisPursuit, BatchOutcome, BatchSolution, DataView, LeastSquares, Nnls, ProximalGradient,
+    ProximalGradientMap, Ridge, RidgeRule, SparseModelling, SparsityRule, SparsityStep,
+};
 pub use spectrum::{DefaultModel, Peak, Spectrum};
 pub use synthetic::{
     AugmentedSet, GaussianMixture, NoiseLevel, PeakRange, SampleStream, TrainingSet, TrainingSource,

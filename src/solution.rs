@@ -86,7 +86,9 @@ impl fmt::Display for Status {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum Certificate<T = f64> {
-    /// Objective − minimum ≤ `gap`, rigorously; for maximum entropy ‖a − a*‖₁ ≤ `l1_bound`.
+    /// Objective − minimum ≤ `gap`, rigorously; for maximum entropy ‖a − a*‖₁ ≤ `l1_bound`. The objective is
+    /// that of the kernel as far as it can be stored: its singular values below ε times the largest are
+    /// rounding, and no part of it.
     Gap {
         /// Bound on the objective's distance to its minimum.
         gap: T,
@@ -111,8 +113,27 @@ pub enum Certificate<T = f64> {
 pub enum Warning {
     /// Even the best fit leaves χ² far above the number of data.
     PoorFit {
-        /// χ² divided by the number of data.
+        /// χ² of the best fit divided by the number of data.
         chi2_per_datum: f64,
+    },
+    /// The data are on the whole of the opposite sign of what a positive density gives.
+    OppositeSign,
+    /// The answer leaves χ² far above the number of data, though a better fit exists.
+    Underfitted {
+        /// χ² of the answer divided by the number of data.
+        chi2_per_datum: f64,
+    },
+    /// χ² far below what noise of the size declared leaves: the error bars are too large.
+    LooseErrors {
+        /// χ² divided by the number of data less the number of good data.
+        chi2_per_datum: f64,
+    },
+    /// The ladder of α ended early: the iteration did not converge there.
+    LadderCut {
+        /// The α at which it failed.
+        alpha: f64,
+        /// Steps that had converged before.
+        steps: usize,
     },
     /// Spectral weight sits at an end of the frequency grid.
     WeightAtEdge {
@@ -147,8 +168,29 @@ impl fmt::Display for Warning {
         match self {
             Warning::PoorFit { chi2_per_datum } => write!(
                 f,
-                "chi2/N = {chi2_per_datum:.3}: the data cannot be fitted; is the grid wide and fine \
-                 enough, the kernel the right one, the error bars and beta correct?"
+                "even the best fit has chi2/N = {chi2_per_datum:.3}: the data cannot be fitted; is the \
+                 grid wide and fine enough, the kernel the right one, the error bars, the sign and \
+                 beta correct?"
+            ),
+            Warning::OppositeSign => f.write_str(
+                "the data have the opposite sign of what a positive spectrum gives: multiply them by -1 \
+                 (a G(tau) = -<T c c^+> from Monte Carlo is minus what the kernel describes)",
+            ),
+            Warning::Underfitted { chi2_per_datum } => write!(
+                f,
+                "the answer has chi2/N = {chi2_per_datum:.3} although the data can be fitted: alpha, or \
+                 the weight of another prior, is too large"
+            ),
+            Warning::LooseErrors { chi2_per_datum } => write!(
+                f,
+                "chi2/(N - N_good) = {chi2_per_datum:.2e}: the data scatter less than their error bars \
+                 say, by a factor of about {:.1}; rules that rely on chi2 = N do not apply",
+                chi2_per_datum.sqrt().recip()
+            ),
+            Warning::LadderCut { alpha, steps } => write!(
+                f,
+                "the iteration did not converge at alpha = {alpha:e}, where the ladder was ended: the \
+                 choice of alpha rests on the {steps} steps above; raise the limit of iterations"
             ),
             Warning::WeightAtEdge { omega, fraction } => write!(
                 f,
@@ -186,6 +228,9 @@ pub struct LadderStep<T = f64> {
     pub gap: T,
     /// Newton iterations spent.
     pub iterations: usize,
+    /// Whether the optimum was reached, to the tolerance of the ladder or to rounding. Rules that choose α
+    /// are shown such steps only.
+    pub converged: bool,
 }
 
 /// What maximum entropy adds to a report.
@@ -282,7 +327,8 @@ fn spectrum_warnings<T: Real>(spectrum: &Spectrum<T>) -> Vec<Warning> {
     let max = values.iter().fold(T::zero(), |m, &v| if v > m { v } else { m });
     let half_line = spectrum.density().is_half_line();
     for (index, omega) in [(0, spectrum.grid().min()), (values.len() - 1, spectrum.grid().max())] {
-        let inner_end = half_line && index == 0;
+        // ω = 0 is the end of the axis itself for densities and kernels of half the line.
+        let inner_end = index == 0 && (half_line || omega == T::zero());
         if max > T::zero() && values[index] > T::lit(0.05) * max && !inner_end {
             warnings.push(Warning::WeightAtEdge {
                 omega: omega.as_f64(),

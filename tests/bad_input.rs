@@ -8,6 +8,7 @@ use fredholm::{
     Transformed, Whitening,
 };
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 
 const TAU: [f64; 4] = [0.0, 1.0, 2.0, 3.0];
 const G: [f64; 4] = [0.5, 0.2, 0.2, 0.5];
@@ -60,7 +61,10 @@ fn nan_and_infinity() {
     // A kernel of the user's that is not finite somewhere.
     let kernel = FromFn::new(|x: f64, w: f64| 1.0 / (x * w));
     let error = kernel.matrix(&TAU, &[1.0, 2.0]).unwrap_err();
-    assert!(matches!(error, Error::NonFinite { argument: "kernel", index: 0, .. }), "{error:?}");
+    assert!(
+        matches!(error, Error::NonFinite { argument: "kernel", index: Some(0), .. }),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -71,7 +75,6 @@ fn empty() {
         (Measurement::with_uniform_error(&TAU, &none, 1e-2).map(drop), "values"),
         (Whitening::from_errors(&none).map(drop), "errors"),
         (FrequencyGrid::from_points(none.to_vec()).map(drop), "points"),
-        (FrequencyGrid::uniform(0.0, 1.0, 0).map(drop), "n"),
         (FermionTime::new(1.0).unwrap().matrix(&none, &TAU).map(drop), "x"),
         (FermionTime::new(1.0).unwrap().matrix(&[0.0], &none).map(drop), "omega"),
         (Bins::<f64>::new(DMatrix::zeros(0, 3)).map(drop), "bins"),
@@ -122,7 +125,7 @@ fn unsorted() {
         says(&error, &["points", "increasing"]);
     }
     let error = FrequencyGrid::uniform(2.0, -2.0, 5).unwrap_err();
-    assert!(matches!(error, Error::NotIncreasing { .. }), "{error:?}");
+    assert!(matches!(error, Error::OutOfRange { argument: "max", .. }), "{error:?}");
 }
 
 #[test]
@@ -188,7 +191,7 @@ fn parameters_of_solvers() {
     fails(MaxEnt::default().norm(0.0).solve(&p), "norm");
     fails(MaxEnt::default().tolerance(0.0).solve(&p), "tolerance");
     fails(MaxEnt::default().ladder_points(1).solve(&p), "ladder");
-    for alpha in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+    for alpha in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-310, f64::MIN_POSITIVE, 1e-40] {
         assert!(MaxEnt::default().alpha(FixedAlpha(alpha)).solve(&p).is_err(), "{alpha}");
     }
     let narrow = DefaultModel::Gaussian { centre: 0.0, width: 0.0 };
@@ -225,7 +228,10 @@ fn lists() -> impl Strategy<Value = [Vec<f64>; 3]> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/proptest-regressions/bad_input.txt"))),
+        ..ProptestConfig::with_cases(500)
+    })]
 
     /// Whatever comes in, a result comes out; and what is accepted is finite.
     #[test]

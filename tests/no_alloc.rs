@@ -3,9 +3,9 @@
 
 use fredholm::nalgebra::DMatrix;
 use fredholm::{
-    Accelerated, BoxConstraint, FixedPointMap, Iterates, IterationOptions, NonNegative,
-    OneSidedSoftThreshold, Prox, ProximalGradientMap, Real, Relaxed, Simplex, SoftThreshold,
-    iterate,
+    Accelerated, Admm, Anderson, Backtracking, BoxConstraint, ConjugateGradients, DouglasRachford,
+    FixedPointMap, Iterates, IterationOptions, LeastSquares, NonNegative, OneSidedSoftThreshold,
+    PrimalDual, Prox, ProximalGradientMap, Real, Relaxed, Simplex, SoftThreshold, iterate,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -78,6 +78,7 @@ fn maps<T: Real>() {
         let map = ProximalGradientMap::new(&kernel, &data, SoftThreshold, T::lit(0.1)).unwrap();
         let x0 = vec![T::zero(); columns];
         let steps = |map: &mut dyn FixedPointMap<T>| {
+            let x0 = vec![T::zero(); map.dim()];
             let mut iterates = Iterates::new(map, &x0).unwrap();
             // The first step may set up the matrix product's own thread-local storage.
             iterates.next();
@@ -87,6 +88,20 @@ fn maps<T: Real>() {
         steps(&mut Accelerated::new(map.clone()));
         steps(&mut Relaxed::new(map.clone(), T::lit(0.5)).unwrap());
         steps(&mut Accelerated::new(Relaxed::new(map.clone(), T::lit(0.5)).unwrap()));
+        steps(&mut Anderson::new(map.clone(), 5).unwrap());
+        let squares = LeastSquares::new(&kernel, &data).unwrap();
+        steps(&mut Admm::new(squares.clone(), SoftThreshold));
+        steps(&mut DouglasRachford::new(squares, SoftThreshold, T::one()).unwrap());
+        let inside = BoxConstraint::new(-T::one(), T::one()).unwrap();
+        steps(&mut PrimalDual::new(&kernel, SoftThreshold, inside).unwrap());
+        let product = |x: &[T], out: &mut [T]| out.copy_from_slice(x);
+        steps(&mut ConjugateGradients::new(product, &x0).unwrap());
+        let smooth = |x: &[T], gradient: &mut [T]| {
+            gradient.copy_from_slice(x);
+            x.iter().map(|&x| x * x).sum::<T>() * T::lit(0.5)
+        };
+        let lambda = T::lit(0.1);
+        steps(&mut Backtracking::new(columns, smooth, SoftThreshold, lambda, lambda).unwrap());
 
         // The driver's own allocations do not depend on the number of steps.
         let drive = |max_iterations| {

@@ -27,6 +27,8 @@ pub(crate) enum Mark {
     Thin,
     /// Points, with error bars if there are errors.
     Points,
+    /// The area between the values and zero.
+    Area,
 }
 
 /// Colours that colour-blind readers and grey printers can tell apart (Okabe and Ito).
@@ -140,7 +142,7 @@ fn draw<'a>(panel: &Panel, area: &Area<'a>) -> Drawn<'a> {
         .y_desc(panel.y_label)
         .draw()?;
     // Lines last, so that they stay visible among many points.
-    for mark in [Mark::Points, Mark::Thin, Mark::Line] {
+    for mark in [Mark::Area, Mark::Points, Mark::Thin, Mark::Line] {
         for series in all().filter(|s| s.mark == mark) {
             let colour = series.colour.rgb();
             let points = || {
@@ -148,6 +150,9 @@ fn draw<'a>(panel: &Panel, area: &Area<'a>) -> Drawn<'a> {
                 series.x.iter().copied().zip(series.y.iter().copied()).filter(finite)
             };
             match mark {
+                Mark::Area => {
+                    chart.draw_series(AreaSeries::new(points(), 0.0, colour.mix(0.25)))?;
+                }
                 Mark::Line | Mark::Thin => {
                     chart.draw_series(LineSeries::new(points(), line_style(mark, colour)))?;
                 }
@@ -189,6 +194,11 @@ fn heading<'a>(panel: &Panel, area: &Area<'a>, left: i32, middle: i32) -> Drawn<
             let point = (fine(right - 4), fine(middle));
             area.draw(&Circle::new(point, 3 * FINE, colour.filled()))?;
             right -= 26;
+        } else if series.mark == Mark::Area {
+            let corners = [(right - 26, middle - 5), (right, middle + 5)];
+            let key = corners.map(|(x, y)| (fine(x), fine(y)));
+            area.draw(&Rectangle::new(key, colour.mix(0.25).filled()))?;
+            right -= 44;
         } else {
             let key = [(fine(right - 26), fine(middle)), (fine(right), fine(middle))];
             area.draw(&PathElement::new(key, line_style(series.mark, colour)))?;

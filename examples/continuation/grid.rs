@@ -151,6 +151,14 @@ fn tabulated(
             own.max()
         )
     });
-    let model = Spectrum::new(own, values, density).map_err(|e| Fault::file(table.path(), e))?;
-    Ok((model.into(), doubt))
+    // Tails are meant unless some values are zero, where the entropy needs a floor worth the name.
+    let tails = values.iter().all(|&d| d > 0.0);
+    let spectrum = Spectrum::new(own, values, density).map_err(|e| Fault::file(table.path(), e))?;
+    let model = match DefaultModel::from(spectrum) {
+        DefaultModel::Spectrum { spectrum, .. } if tails => {
+            DefaultModel::Spectrum { spectrum, floor: 1e-12 }
+        }
+        floored => floored,
+    };
+    Ok((model, doubt))
 }

@@ -19,7 +19,7 @@ mod table;
 use args::{Args, Command};
 use data::Data;
 use fault::Fault;
-use fredholm::{Error, Problem, Solution};
+use fredholm::{Error, NoiseReport, Problem, Solution, Status};
 use grid::Omega;
 use indicatif::{ProgressBar, ProgressStyle};
 use kernels::Chosen;
@@ -67,11 +67,15 @@ fn run(args: &Args) -> Result<(), Fault> {
 
     let solution = with_progress(|progress| method.solve(&setup, progress))?;
     let report = solution.report();
-    if !report.status.is_success() {
-        doubts.push(format!("not converged: {}", report.status));
+    match report.status {
+        Status::Converged => {}
+        Status::RoundingFloor => doubts.push(report.status.to_string()),
+        _ => doubts.push(format!("not converged: {}", report.status)),
     }
     let lambda = method.lambda(&setup);
-    let mut summary = format!("{}{report}", data.measurement.noise_report());
+    // The notes on the noise are among the report's warnings.
+    let noise = NoiseReport { notes: Vec::new(), ..data.measurement.noise_report().clone() };
+    let mut summary = format!("{noise}{report}");
     if let Some(lambda) = lambda {
         summary += &format!("lambda        {lambda:.6e}\n");
     }

@@ -34,7 +34,7 @@ impl Table {
         Ok(table)
     }
 
-    /// The numbers of a line, as many as the rows before have.
+    /// The numbers of a line, as many as the rows before have; Fortran's exponents are understood.
     fn parse(&self, line: usize, content: &str) -> Result<Vec<f64>, Fault> {
         // A comma separates even if nothing stands before or after it: that is an empty cell.
         let cells = content.split(',').flat_map(|piece| {
@@ -44,7 +44,7 @@ impl Table {
             }
             words
         });
-        let cell = |(j, cell): (usize, &str)| match cell.parse::<f64>() {
+        let cell = |(j, cell): (usize, &str)| match cell.replace(['d', 'D'], "e").parse::<f64>() {
             Ok(value) if value.is_finite() => Ok(value),
             Ok(_) => Err(Fault::cell(&self.path, line, j + 1, cell, "a finite number")),
             Err(_) => Err(Fault::cell(&self.path, line, j + 1, cell, "a number")),
@@ -128,7 +128,7 @@ impl Table {
         cell: impl Fn(&str, usize) -> Option<(usize, usize)>,
     ) -> Fault {
         let element = match error {
-            Error::NonFinite { argument, index, .. } => {
+            Error::NonFinite { argument, index: Some(index), .. } => {
                 Some((argument, index, "a finite number".to_owned()))
             }
             Error::NotIncreasing { argument, index, previous, .. } => {

@@ -1,19 +1,33 @@
 //! Fixed-point maps, their combinators, and the one driver that iterates them. Floor 5.
 //!
-//! A method is a [`FixedPointMap`]; [`Relaxed`] and [`Accelerated`] are wrappers around any of them;
+//! A method is a [`FixedPointMap`]: [`Admm`], [`Backtracking`], [`ConjugateGradients`],
+//! [`DouglasRachford`], [`PrimalDual`] here, others where they are used. [`Relaxed`], [`Accelerated`] and
+//! [`Anderson`] are wrappers around any of them;
 //! [`Iterates`] is the sequence x, T(x), T(T(x)), … as a standard iterator; [`iterate`] alone knows about
 //! stopping, history and observers.
 
 mod accelerated;
+mod admm;
+mod anderson;
+mod backtracking;
+mod conjugate_gradients;
+mod douglas_rachford;
 mod driver;
 mod iterates;
+mod primal_dual;
 mod relaxed;
 #[cfg(test)]
 mod tests;
 
 pub use accelerated::Accelerated;
+pub use admm::{Admm, AugmentedMinimizer};
+pub use anderson::Anderson;
+pub use backtracking::Backtracking;
+pub use conjugate_gradients::ConjugateGradients;
+pub use douglas_rachford::DouglasRachford;
 pub use driver::{FixedPoint, IterationInfo, IterationOptions, IterationReport, iterate};
 pub use iterates::Iterates;
+pub use primal_dual::PrimalDual;
 pub use relaxed::Relaxed;
 pub(crate) use relaxed::relax;
 

@@ -105,7 +105,7 @@ fn relaxation_makes_an_isometry_converge() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(crate::test_support::cases(64))]
 
     #[test]
     fn a_relaxed_step_is_the_convex_combination(
@@ -248,4 +248,89 @@ fn bad_input_is_named() {
     }
     let none = iterate(spiral::<f64>(0.5, 0.1), &[1.0; 6], &options(1.0, 0), silent).unwrap();
     assert_eq!((none.report.status, none.point), (Status::IterationLimit, vec![1.0; 6]));
+}
+
+fn krylov<T: Real>() {
+    // Anderson and conjugate gradients end on a linear problem after as many steps as there are eigenvalues.
+    let curvature: Vec<T> = (0..8).map(|i| T::lit([1.0, 0.5, 0.2, 0.1][i % 4])).collect();
+    let map = || Descent { curvature: curvature.clone() };
+    let x0 = [T::zero(); 8];
+    let tolerance = 100.0 * T::EPSILON.as_f64();
+    let report = |map: &mut dyn FixedPointMap<T>| {
+        let answer = iterate(map, &x0, &options(tolerance, 5000), silent).unwrap();
+        assert_eq!(answer.report.status, Status::Converged);
+        assert!(answer.point.iter().all(|&x| (x - T::one()).abs() < T::lit(1e4) * T::EPSILON));
+        answer.report.iterations
+    };
+    assert!(report(&mut Anderson::new(map(), 4).unwrap()) <= 8);
+    assert!(report(&mut map()) > 30);
+    let product = |x: &[T], out: &mut [T]| {
+        for i in 0..x.len() {
+            out[i] = curvature[i] * x[i];
+        }
+    };
+    assert!(report(&mut ConjugateGradients::new(product, &curvature).unwrap()) <= 6);
+}
+
+#[test]
+fn methods_of_krylov_end_after_the_number_of_eigenvalues() {
+    krylov::<f64>();
+    krylov::<f32>();
+}
+
+#[test]
+fn conjugate_gradients_fall_at_their_rate() {
+    let a: Vec<f64> = (0..50).map(|i| 1.0 + 99.0 * (f64::from(i) / 49.0).powi(2)).collect();
+    let product = |x: &[f64], out: &mut [f64]| {
+        for i in 0..50 {
+            out[i] = a[i] * x[i];
+        }
+    };
+    let b: Vec<f64> = (0..50).map(|i| (f64::from(i) * 0.9).sin() + 1.0).collect();
+    let energy = |x: &[f64]| -> f64 { (0..50).map(|i| a[i] * (x[i] - b[i] / a[i]).powi(2)).sum() };
+    let mut iterates =
+        Iterates::new(ConjugateGradients::new(product, &b).unwrap(), &[0.0; 50]).unwrap();
+    let start = energy(&[0.0; 50]).sqrt();
+    // κ = 100.
+    for k in 1..60 {
+        let residual = iterates.next().unwrap();
+        let x = iterates.point();
+        let bound = 2.0 * (9.0_f64 / 11.0).powi(k) * start;
+        assert!(energy(x).sqrt() <= bound + 1e-12);
+        let exact: f64 = (0..50).map(|i| (b[i] - a[i] * x[i]).powi(2)).sum();
+        assert!((residual - exact.sqrt()).abs() < 1e-12 * 100.0);
+    }
+}
+
+#[test]
+fn anderson_is_safe_where_extrapolation_is_not() {
+    // An isometry relaxed: extrapolation helps; a map with a kink: it must not hurt for ever.
+    struct Kink;
+    impl FixedPointMap<f64> for Kink {
+        fn dim(&self) -> usize {
+            2
+        }
+        fn step(&mut self, x: &[f64], out: &mut [f64]) {
+            out[0] = 0.95 * x[0].max(0.3 * x[1]);
+            out[1] = 0.9 * x[1].abs() + 0.01 * (x[0] - x[1]).abs().min(1.0);
+        }
+    }
+    let x0 = [5.0, -3.0];
+    let plain = iterate(Kink, &x0, &options(1e-10, 10_000), silent).unwrap();
+    let fast =
+        iterate(Anderson::new(Kink, 3).unwrap(), &x0, &options(1e-10, 10_000), silent).unwrap();
+    assert_eq!(fast.report.status, Status::Converged);
+    assert!(fast.report.iterations <= plain.report.iterations);
+    let map = Relaxed::new(spiral::<f64>(1.0, 2.0), 0.5).unwrap();
+    let answer =
+        iterate(Anderson::new(map, 2).unwrap(), &[2.0; 6], &options(1e-12, 100), silent).unwrap();
+    assert_eq!(answer.report.status, Status::Converged);
+    let mut map = Anderson::new(spiral::<f64>(0.9, 2.0), 5).unwrap();
+    let first = iterate(&mut map, &[2.0; 6], &options(0.0, 9), silent).unwrap();
+    map.restart();
+    assert_eq!(first, iterate(&mut map, &[2.0; 6], &options(0.0, 9), silent).unwrap());
+    for memory in [0, 101] {
+        let error = Anderson::new(Kink, memory).map(|_| ()).unwrap_err();
+        assert!(matches!(error, Error::OutOfRange { argument: "memory", .. }));
+    }
 }

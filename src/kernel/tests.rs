@@ -143,7 +143,7 @@ fn matsubara_kernels_are_fourier_transforms_of_time_kernels() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(crate::test_support::cases(200))]
 
     /// K(β−τ, −ω) = K(τ, ω); folded kernels are sums of the plain ones; norms.
     #[test]
@@ -228,7 +228,7 @@ fn closures_are_kernels() {
     assert!(difference.amax() < 2.0 * f32::EPSILON);
     let singular = FromFn::new(|x: f64, w: f64| 1.0 / (x - w));
     let error = singular.matrix(&[0.0, 1.0], &[-1.0, 1.0]).unwrap_err();
-    assert!(matches!(error, Error::NonFinite { argument: "kernel", index: 3, .. }));
+    assert!(matches!(error, Error::NonFinite { argument: "kernel", index: Some(3), .. }));
     let folded = singular.with_density(Density::EvenSpectral);
     assert_eq!(Kernel::<f64>::density(&folded), Density::EvenSpectral);
     let error = folded.matrix(&[0.0], &[-1.0]).unwrap_err();
@@ -248,9 +248,9 @@ fn bad_axes_are_named() {
         assert!(matches!(kernel.matrix(&[], &[1.0]), Err(Error::Empty { argument: "x", .. })));
         assert!(matches!(kernel.matrix(&x, &[]), Err(Error::Empty { argument: "omega", .. })));
         let error = kernel.matrix(&x, &[1.0, f64::NAN]).unwrap_err();
-        assert!(matches!(error, Error::NonFinite { argument: "omega", index: 1, .. }));
+        assert!(matches!(error, Error::NonFinite { argument: "omega", index: Some(1), .. }));
         let error = kernel.matrix(&[f64::INFINITY], &[1.0]).unwrap_err();
-        assert!(matches!(error, Error::NonFinite { argument: "x", index: 0, .. }));
+        assert!(matches!(error, Error::NonFinite { argument: "x", index: Some(0), .. }));
         let outside = match name {
             "fermion iω" | "fermion iω sym" => Some(0.0),
             "boson iν" | "boson iν sym" => None,

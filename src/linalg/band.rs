@@ -1,7 +1,7 @@
 //! Symmetric banded matrices and their Cholesky factors.
 
 use super::elementwise::LANES;
-use super::machine::dispatch;
+use super::machine::vectorised;
 use crate::real::Real;
 
 /// A symmetric matrix that is zero beyond `bandwidth` sub-diagonals: the Hessian of a sum of priors.
@@ -106,14 +106,7 @@ impl<T: Real> BandCholesky<T> {
         let w = m.bandwidth + 1;
         let l = &mut self.l.data;
         if m.bandwidth == 0 {
-            let mut positive = true;
-            dispatch(|| {
-                for (inverse, &v) in self.inverse_diagonal.iter_mut().zip(&m.data) {
-                    positive &= v > T::zero();
-                    *inverse = T::one() / v.sqrt();
-                }
-            });
-            return positive;
+            return inverse_roots(&m.data, &mut self.inverse_diagonal);
         }
         l.copy_from_slice(&m.data);
         for i in 0..m.order {
@@ -163,32 +156,57 @@ impl<T: Real> BandCholesky<T> {
     /// (rounded up to full lanes).
     pub(crate) fn forward_panel(&self, y: &[T], stride: usize, columns: usize, z: &mut [T]) {
         let width = columns.next_multiple_of(LANES).min(stride);
-        let w = self.l.bandwidth + 1;
-        dispatch(|| {
-            for (i, y) in y.chunks_exact(stride).enumerate().take(self.l.order) {
-                let (above, row) = z.split_at_mut(i * stride);
-                let (row, y) = (&mut row[..width], &y[..width]);
-                let inverse = self.inverse_diagonal[i];
-                if w == 1 || i == 0 {
-                    for j in 0..width {
-                        row[j] = y[j] * inverse;
-                    }
-                    continue;
-                }
-                let before = &above[(i - 1) * stride..][..width];
-                let c = self.l.data[i * w + 1] * inverse;
+        forward_rows(&self.l, &self.inverse_diagonal, y, stride, width, z);
+    }
+}
+
+vectorised! {
+    /// out = 1/√v; whether all v > 0.
+    fn inverse_roots<'a, T>(v: &'a [T], out: &'a mut [T]) -> bool {
+        let mut least = T::INFINITY;
+        for (o, &v) in out.iter_mut().zip(v) {
+            // A NaN fails this comparison too.
+            least = if v > T::zero() { least } else { -T::one() };
+            *o = T::one() / v.sqrt();
+        }
+        least > T::zero()
+    }
+}
+
+vectorised! {
+    /// Row i of Z = (row i of Y − Σ_k L(i, i−k) row i−k of Z)/L(i, i).
+    fn forward_rows<'a, T>(
+        l: &'a SymmetricBand<T>,
+        inverse_diagonal: &'a [T],
+        y: &'a [T],
+        stride: usize,
+        width: usize,
+        z: &'a mut [T],
+    ) -> () {
+        let w = l.bandwidth + 1;
+        for (i, y) in y.chunks_exact(stride).enumerate().take(l.order) {
+            let (above, row) = z.split_at_mut(i * stride);
+            let (row, y) = (&mut row[..width], &y[..width]);
+            let inverse = inverse_diagonal[i];
+            if w == 1 || i == 0 {
                 for j in 0..width {
-                    row[j] = y[j] * inverse - c * before[j];
+                    row[j] = y[j] * inverse;
                 }
-                for k in 2..w.min(i + 1) {
-                    let before = &above[(i - k) * stride..][..width];
-                    let c = self.l.data[i * w + k] * inverse;
-                    for j in 0..width {
-                        row[j] -= c * before[j];
-                    }
+                continue;
+            }
+            let before = &above[(i - 1) * stride..][..width];
+            let c = l.data[i * w + 1] * inverse;
+            for j in 0..width {
+                row[j] = y[j] * inverse - c * before[j];
+            }
+            for k in 2..w.min(i + 1) {
+                let before = &above[(i - k) * stride..][..width];
+                let c = l.data[i * w + k] * inverse;
+                for j in 0..width {
+                    row[j] -= c * before[j];
                 }
             }
-        });
+        }
     }
 }
 

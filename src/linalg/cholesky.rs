@@ -5,7 +5,7 @@
 //! element: a matrix that rounding has made indefinite is factored as A + jitter·diag(A).
 
 use super::elementwise::{LANES, dot};
-use super::machine::dispatch;
+use super::machine::{MatMut, MatRef, gemm, vectorised};
 use crate::real::Real;
 
 /// Workspace and factor for matrices up to a given order.
@@ -49,27 +49,11 @@ impl<T: Real> Cholesky<T> {
     /// [`stride`](Self::stride) apart.
     pub(crate) fn set_gram(&mut self, n: usize, shift: T, z: &[T]) {
         self.n = n;
-        let (stride, a) = (self.stride, &mut self.a);
-        dispatch(|| {
-            for i0 in (0..n).step_by(LANES) {
-                for k0 in (i0..n).step_by(LANES) {
-                    let mut tile = [[T::zero(); LANES]; LANES];
-                    for row in z.chunks_exact(stride) {
-                        let (p, q) = (&row[i0..i0 + LANES], &row[k0..k0 + LANES]);
-                        for i in 0..LANES {
-                            for k in 0..LANES {
-                                tile[i][k] += p[i] * q[k];
-                            }
-                        }
-                    }
-                    for i in 0..LANES {
-                        a[(i0 + i) * stride + k0..][..LANES].copy_from_slice(&tile[i]);
-                    }
-                }
-            }
-        });
+        let stride = self.stride;
+        let z = MatRef::strided(z, z.len() / stride, n, stride, 1);
+        gemm(MatMut::strided(&mut self.a, n, n, stride, 1), z.t(), z, false);
         for i in 0..n {
-            a[i * stride + i] += shift;
+            self.a[i * stride + i] += shift;
         }
     }
 
@@ -77,8 +61,8 @@ impl<T: Real> Cholesky<T> {
     pub(crate) fn set(&mut self, n: usize, element: impl Fn(usize, usize) -> T) {
         self.n = n;
         for i in 0..n {
-            for j in i..n {
-                self.a[i * self.stride + j] = element(i, j);
+            for j in i..self.stride {
+                self.a[i * self.stride + j] = if j < n { element(i, j) } else { T::zero() };
             }
         }
     }
@@ -110,118 +94,145 @@ impl<T: Real> Cholesky<T> {
 
     fn eliminate(&mut self) -> bool {
         let (n, stride) = (self.n, self.stride);
-        let width = n.next_multiple_of(LANES).min(stride);
         let (u, inverse_diagonal) = (&mut self.u, &mut self.inverse_diagonal);
-        dispatch(|| {
-            for k0 in (0..n).step_by(4) {
-                let k1 = (k0 + 4).min(n);
-                // The rows of this panel, each reduced by those before it in the panel.
-                for k in k0..k1 {
-                    let (above, row) = u.split_at_mut(k * stride);
-                    let row = &mut row[..width];
-                    for p in k0..k {
-                        let pivot_row = &above[p * stride..p * stride + width];
-                        let factor = pivot_row[k];
-                        for j in k..width {
-                            row[j] -= factor * pivot_row[j];
-                        }
-                    }
-                    let pivot = row[k];
-                    if !(pivot > T::zero() && pivot.is_finite()) {
-                        return false;
-                    }
-                    let inverse = T::one() / pivot.sqrt();
-                    inverse_diagonal[k] = inverse;
-                    for j in k..width {
-                        row[j] *= inverse;
-                    }
-                }
-                // The rows below, reduced by the whole panel; elements left of the diagonal are not read.
-                let (above, below) = u.split_at_mut(k1 * stride);
-                if k1 - k0 < 4 {
-                    continue;
-                }
-                let panel = &above[k0 * stride..];
-                let (p0, panel) = panel.split_at(stride);
-                let (p1, panel) = panel.split_at(stride);
-                let (p2, p3) = panel.split_at(stride);
-                for (i, row) in (k1..n).zip(below.chunks_exact_mut(stride)) {
-                    let c = [p0[i], p1[i], p2[i], p3[i]];
-                    let from = i / LANES * LANES;
-                    for j in from..width {
-                        row[j] -= (c[0] * p0[j] + c[1] * p1[j]) + (c[2] * p2[j] + c[3] * p3[j]);
-                    }
-                }
-            }
-            true
-        })
+        eliminate(n, stride, u, inverse_diagonal)
     }
 
     /// Overwrites `b` with A⁻¹b.
     pub(crate) fn solve(&self, b: &mut [T]) {
-        let (n, stride) = (self.n, self.stride);
-        let b = &mut b[..n];
-        dispatch(|| {
-            for k in 0..n {
-                let value = b[k] * self.inverse_diagonal[k];
-                b[k] = value;
-                let row = &self.u[k * stride..k * stride + n];
-                for j in k + 1..n {
-                    b[j] -= value * row[j];
-                }
-            }
-            for k in (0..n).rev() {
-                let row = &self.u[k * stride..k * stride + n];
-                b[k] = (b[k] - dot(&row[k + 1..], &b[k + 1..])) * self.inverse_diagonal[k];
-            }
-        });
+        substitute(self.stride, &self.u, &self.inverse_diagonal, &mut b[..self.n]);
     }
 
     /// tr A⁻¹ = ‖U⁻ᵀ‖², by forward substitution of the identity.
     pub(crate) fn trace_of_inverse(&mut self) -> T {
         let (n, stride) = (self.n, self.stride);
         let (u, x, inverse_diagonal) = (&self.u, &mut self.inverse, &self.inverse_diagonal);
-        dispatch(|| {
-            x[..n * stride].fill(T::zero());
-            let mut trace = T::zero();
-            for k in 0..n {
-                let (above, row) = x.split_at_mut(k * stride);
-                let row = &mut row[..(k + 1).next_multiple_of(LANES)];
-                let mut p = 0;
-                while p + 4 <= k {
-                    let c = [
-                        u[p * stride + k],
-                        u[(p + 1) * stride + k],
-                        u[(p + 2) * stride + k],
-                        u[(p + 3) * stride + k],
-                    ];
-                    let width = (p + 4).next_multiple_of(LANES);
-                    let (x0, rest) = above[p * stride..].split_at(stride);
-                    let (x1, rest) = rest.split_at(stride);
-                    let (x2, rest) = rest.split_at(stride);
-                    let (x0, x1, x2, x3) =
-                        (&x0[..width], &x1[..width], &x2[..width], &rest[..width]);
-                    for (j, r) in row[..width].iter_mut().enumerate() {
-                        *r -= (c[0] * x0[j] + c[1] * x1[j]) + (c[2] * x2[j] + c[3] * x3[j]);
+        trace(n, stride, u, inverse_diagonal, x)
+    }
+}
+
+/// row += c₀p₀ + c₁p₁ + c₂p₂ + c₃p₃, over full lanes.
+#[inline(always)]
+fn add_four<T: Real>(row: &mut [T], c: [T; 4], p: [&[T]; 4]) {
+    let n = row.len();
+    let [p0, p1, p2, p3] = p.map(|p| p[..n].chunks_exact(LANES));
+    for ((((r, p0), p1), p2), p3) in row.chunks_exact_mut(LANES).zip(p0).zip(p1).zip(p2).zip(p3) {
+        for l in 0..LANES {
+            r[l] += (c[0] * p0[l] + c[1] * p1[l]) + (c[2] * p2[l] + c[3] * p3[l]);
+        }
+    }
+}
+
+/// Four consecutive rows.
+#[inline(always)]
+fn four_rows<T>(panel: &[T], stride: usize) -> [&[T]; 4] {
+    let (p0, panel) = panel.split_at(stride);
+    let (p1, panel) = panel.split_at(stride);
+    let (p2, p3) = panel.split_at(stride);
+    [p0, p1, p2, p3]
+}
+
+vectorised! {
+    /// Overwrites A with U. Loops start at full lanes, so that elements left of the diagonal are scratch; each
+    /// finished row has zeros there.
+    fn eliminate<'a, T>(n: usize, stride: usize, u: &'a mut [T], inverse_diagonal: &'a mut [T]) -> bool {
+        let width = n.next_multiple_of(LANES);
+        for k0 in (0..n).step_by(4) {
+            let k1 = (k0 + 4).min(n);
+            let from = k0 / LANES * LANES;
+            // The rows of this panel, each reduced by those before it in the panel.
+            for k in k0..k1 {
+                let (above, row) = u.split_at_mut(k * stride);
+                let row = &mut row[from..width];
+                for p in k0..k {
+                    let pivot_row = &above[p * stride + from..p * stride + width];
+                    let factor = pivot_row[k - from];
+                    for (r, &p) in row.iter_mut().zip(pivot_row) {
+                        *r -= factor * p;
                     }
-                    p += 4;
                 }
-                for p in p..k {
-                    let c = u[p * stride + k];
-                    let width = (p + 1).next_multiple_of(LANES);
-                    for (r, &x) in row[..width].iter_mut().zip(&above[p * stride..]) {
-                        *r -= c * x;
-                    }
+                let pivot = row[k - from];
+                if !(pivot > T::zero() && pivot.is_finite()) {
+                    return false;
                 }
-                row[k] += T::one();
-                let inverse = inverse_diagonal[k];
+                let inverse = T::one() / pivot.sqrt();
+                inverse_diagonal[k] = inverse;
+                row[..k - from].fill(T::zero());
                 for r in row.iter_mut() {
                     *r *= inverse;
                 }
-                trace += dot(row, row);
             }
-            trace
-        })
+            if k1 == n {
+                break;
+            }
+            // The rows below, reduced by the whole panel.
+            let (above, below) = u.split_at_mut(k1 * stride);
+            let panel = four_rows(&above[k0 * stride..], stride);
+            for (i, row) in (k1..n).zip(below.chunks_exact_mut(stride)) {
+                let from = i / LANES * LANES;
+                add_four(&mut row[from..width], panel.map(|p| -p[i]), panel.map(|p| &p[from..]));
+            }
+        }
+        true
+    }
+}
+
+vectorised! {
+    /// x = (UᵀU)⁻¹x. Loops start at full lanes: rows of U have zeros left of the diagonal.
+    fn substitute<'a, T>(
+        stride: usize,
+        u: &'a [T],
+        inverse_diagonal: &'a [T],
+        x: &'a mut [T],
+    ) -> () {
+        let n = x.len();
+        for k in 0..n {
+            let value = x[k] * inverse_diagonal[k];
+            let from = k / LANES * LANES;
+            let row = &u[k * stride + from..k * stride + n];
+            for (x, &u) in x[from..].iter_mut().zip(row) {
+                *x -= value * u;
+            }
+            x[k] = value;
+        }
+        for k in (0..n).rev() {
+            let from = k / LANES * LANES;
+            let value = x[k];
+            x[k] = T::zero();
+            let row = &u[k * stride + from..k * stride + n];
+            x[k] = (value - dot(row, &x[from..])) * inverse_diagonal[k];
+        }
+    }
+}
+
+vectorised! {
+    /// ‖U⁻ᵀ‖²; x receives the rows of U⁻ᵀ.
+    fn trace<'a, T>(n: usize, stride: usize, u: &'a [T], inverse_diagonal: &'a [T], x: &'a mut [T]) -> T {
+        x[..n * stride].fill(T::zero());
+        let mut trace = T::zero();
+        for k in 0..n {
+            let (above, row) = x.split_at_mut(k * stride);
+            let row = &mut row[..(k + 1).next_multiple_of(LANES)];
+            let full = k / 4 * 4;
+            for p in (0..full).step_by(4) {
+                let c = [0, 1, 2, 3].map(|q| -u[(p + q) * stride + k]);
+                let width = (p + 4).next_multiple_of(LANES);
+                add_four(&mut row[..width], c, four_rows(&above[p * stride..], stride));
+            }
+            for p in full..k {
+                let c = u[p * stride + k];
+                let width = (p + 1).next_multiple_of(LANES);
+                for (r, &x) in row[..width].iter_mut().zip(&above[p * stride..]) {
+                    *r -= c * x;
+                }
+            }
+            row[k] += T::one();
+            for r in row.iter_mut() {
+                *r *= inverse_diagonal[k];
+            }
+            trace += dot(row, row);
+        }
+        trace
     }
 }
 

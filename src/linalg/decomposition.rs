@@ -15,6 +15,16 @@ pub(crate) struct Svd<T: Real> {
     pub(crate) vt: DMatrix<T>,
 }
 
+/// Off-diagonal elements below this, relative to their neighbours, count as zero.
+fn tolerance<T: Real>() -> T {
+    T::lit(5.0) * T::EPSILON
+}
+
+/// Iterations after which a decomposition gives up: two or three a value are usual.
+fn limit<T: Real>(a: &DMatrix<T>) -> usize {
+    1000 + 100 * a.nrows().min(a.ncols())
+}
+
 /// Thin SVD of `a`; `argument` names it in the error when the iteration does not converge.
 pub(crate) fn thin_svd<T: Real>(argument: &'static str, a: &DMatrix<T>) -> Result<Svd<T>> {
     let failed =
@@ -22,7 +32,7 @@ pub(crate) fn thin_svd<T: Real>(argument: &'static str, a: &DMatrix<T>) -> Resul
     // nalgebra bidiagonalises tall matrices faster than wide ones.
     let wide = a.ncols() > a.nrows();
     let work = if wide { a.transpose() } else { a.clone() };
-    let svd = work.try_svd(true, true, T::EPSILON, 0).ok_or_else(failed)?;
+    let svd = work.try_svd(true, true, tolerance(), limit(a)).ok_or_else(failed)?;
     let (u, s, vt) = (svd.u.ok_or_else(failed)?, svd.singular_values, svd.v_t.ok_or_else(failed)?);
     let mut order: Vec<usize> = (0..s.len()).collect();
     order.sort_by(|&i, &j| s[j].as_f64().total_cmp(&s[i].as_f64()));
@@ -37,8 +47,9 @@ pub(crate) fn symmetric_eigen<T: Real>(
     argument: &'static str,
     a: DMatrix<T>,
 ) -> Result<(DVector<T>, DMatrix<T>)> {
+    let limit = limit(&a);
     let eigen = a
-        .try_symmetric_eigen(T::EPSILON, 0)
+        .try_symmetric_eigen(tolerance(), limit)
         .ok_or(Error::Decomposition { argument, decomposition: "eigenvalue decomposition" })?;
     let mut order: Vec<usize> = (0..eigen.eigenvalues.len()).collect();
     order.sort_by(|&i, &j| eigen.eigenvalues[i].as_f64().total_cmp(&eigen.eigenvalues[j].as_f64()));
@@ -58,6 +69,16 @@ mod tests {
             assert!(svd.s.as_slice().windows(2).all(|w| w[0] >= w[1]));
             let b = &svd.u * DMatrix::from_diagonal(&svd.s) * &svd.vt;
             assert!((a - b).norm() < 1e-13);
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_ends_in_an_error() {
+        for bad in [f64::NAN, f64::INFINITY] {
+            let mut a = DMatrix::from_fn(6, 4, |i, j| ((3 * i + 5 * j) as f64).sin());
+            a[(2, 1)] = bad;
+            let svd = thin_svd("a", &a);
+            assert!(svd.is_err() || svd.unwrap().s.iter().any(|s| !s.is_finite()));
         }
     }
 

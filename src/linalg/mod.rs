@@ -4,6 +4,7 @@
 //!   to AVX-512 or AVX2 for this crate's own loops;
 //! - `decomposition`: singular values and symmetric eigenvalues (nalgebra: its SVD keeps 10⁻¹⁴ relative
 //!   accuracy on kernels, where faster ones were seen to lose two digits);
+//! - `jacobi`: singular values of small matrices that may be degenerate or rank-deficient;
 //! - `norm`: a rigorous bound of the spectral norm, for step sizes;
 //! - `cholesky`: small dense positive definite systems without allocation;
 //! - `band`, `banded_rows`: symmetric banded matrices with their Cholesky factors, and the rows of
@@ -15,6 +16,7 @@ mod banded_rows;
 mod cholesky;
 mod decomposition;
 mod elementwise;
+mod jacobi;
 mod machine;
 mod norm;
 
@@ -25,5 +27,8 @@ pub(crate) use band::BandCholesky;
 pub(crate) use cholesky::Cholesky;
 pub(crate) use decomposition::{Svd, symmetric_eigen, thin_svd};
 pub(crate) use elementwise::{LANES, add_product_t, dot, exp, product, residual};
-pub(crate) use machine::{MatMut, MatRef, Vectorise, dispatch, gemm, gemm_scaled};
+pub(crate) use jacobi::jacobi_svd;
+pub(crate) use machine::{
+    MatMut, MatRef, Vectorise, dispatch, gemm, gemm_scaled, has_fused_multiply_add,
+};
 pub(crate) use norm::squared_norm_bound;

@@ -73,12 +73,9 @@ pub(super) struct Dual<'a, T: Real> {
 }
 
 impl<'a, T: Real> Dual<'a, T> {
-    /// `None` where the priors have no dual.
-    pub(super) fn new(objective: &'a Objective<T>, modes: &'a Modes<T>) -> Option<Self> {
-        if !objective.has_dual() {
-            return None;
-        }
-        let legendre = objective.legendre()?;
+    /// For an objective that [has a dual](Objective::has_dual).
+    pub(super) fn new(objective: &'a Objective<T>, modes: &'a Modes<T>) -> Self {
+        let legendre = objective.scaled.as_ref();
         let rows = objective.rows();
         let m = rows.as_ref().map_or(0, BandedRows::rows);
         let mut rows_gram = objective.hessian_storage();
@@ -95,7 +92,7 @@ impl<'a, T: Real> Dual<'a, T> {
             r_nu: zeros(m),
         };
         legendre.conjugate_gradient(&point.u[..modes.points], &mut point.h[..modes.points]);
-        Some(Dual {
+        Dual {
             legendre,
             objective,
             modes,
@@ -112,7 +109,7 @@ impl<'a, T: Real> Dual<'a, T> {
             step_u: zeros(modes.width),
             fit: zeros(modes.count),
             scratch: zeros(modes.points),
-        })
+        }
     }
 
     /// Writes the residuals at trial or point, whose μ, ν and h are set.
@@ -215,8 +212,7 @@ impl<'a, T: Real> Dual<'a, T> {
         if let Some(rows) = &self.rows {
             rows.add_transposed(&self.step_nu, &mut self.step_u);
         }
-        let largest = |m: T, &x: &T| if x.abs() <= m { m } else { x.abs() };
-        if self.step_u.iter().fold(T::zero(), largest) < T::lit(LARGEST_PREDICTION) {
+        if self.step_u.iter().all(|x| x.abs() < T::lit(LARGEST_PREDICTION)) {
             self.advance(T::one());
             core::mem::swap(&mut self.point, &mut self.trial);
         }
@@ -323,20 +319,17 @@ impl<'a, T: Real> Dual<'a, T> {
             *f = g - *f;
             chi2 += *f * *f;
         }
+        self.fit[..active].copy_from_slice(&p.mu[..active]);
+        for f in &mut self.fit[active..] {
+            *f /= self.alpha;
+        }
         self.step_u.fill(T::zero());
-        if active == modes.count {
-            modes.add_transposed(0, &p.mu, &mut self.step_u);
-            if let Some(rows) = &self.rows {
-                rows.add_transposed(&p.nu, &mut self.step_u);
-            }
-            for (d, &u) in self.step_u.iter_mut().zip(&p.u) {
-                *d -= u;
-            }
-        } else {
-            for f in &mut self.fit[active..] {
-                *f /= self.alpha;
-            }
-            modes.add_transposed(active, &self.fit[active..], &mut self.step_u);
+        modes.add_transposed(0, &self.fit, &mut self.step_u);
+        if let Some(rows) = &self.rows {
+            rows.add_transposed(&p.nu, &mut self.step_u);
+        }
+        for (d, &u) in self.step_u.iter_mut().zip(&p.u) {
+            *d -= u;
         }
         let n = modes.points;
         let divergence = self.legendre.divergence(&p.h[..n], &self.step_u[..n]);

@@ -14,7 +14,7 @@ pub(super) struct Outcome<T> {
     pub(super) norm: T,
     /// Bound on objective − minimum over all modes; infinite where the priors allow none.
     pub(super) gap: T,
-    /// Euclidean norm of the objective's gradient in h.
+    /// Euclidean norm of the objective's gradient with respect to ln h.
     pub(super) stationarity: T,
     pub(super) n_good: T,
     pub(super) iterations: usize,

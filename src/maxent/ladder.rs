@@ -6,7 +6,7 @@ use crate::solution::{LadderStep, Status};
 use core::ops::ControlFlow;
 
 /// Largest ratio between neighbouring α on the way down to a fixed one.
-const FIXED_RATIO: f64 = 6.0;
+const FIXED_RATIO: f64 = 3.0;
 
 /// `points` values in geometric progression from `max` to `min`, or `max` alone.
 pub(super) fn geometric<T: Real>(max: T, min: T, points: usize) -> Vec<T> {
@@ -24,7 +24,8 @@ pub(super) fn descent<T: Real>(max: T, alpha: T) -> Vec<T> {
     if alpha >= max {
         return vec![alpha];
     }
-    let steps = ((max / alpha).as_f64().ln() / FIXED_RATIO.ln()).ceil() as usize;
+    let decades = max.as_f64().ln() - alpha.as_f64().ln();
+    let steps = (decades / FIXED_RATIO.ln()).ceil() as usize;
     geometric(max, alpha, steps + 1)
 }
 
@@ -34,12 +35,12 @@ pub(super) struct Ladder<T> {
     pub(super) steps: Vec<LadderStep<T>>,
     states: Vec<T>,
     state_len: usize,
-    /// The worst ending of a step, or `Stopped`.
+    /// How the last step ended, or `Stopped`.
     pub(super) status: Status,
 }
 
 impl<T: Real> Ladder<T> {
-    /// Solves at every α in turn. Ends early where the observer asks for it or a value is not finite.
+    /// Solves at every α in turn. Ends early where the observer asks for it or a step does not converge.
     pub(super) fn run(
         engine: &mut dyn Engine<T>,
         alphas: &[T],
@@ -60,9 +61,11 @@ impl<T: Real> Ladder<T> {
             engine.save(&mut ladder.states[state * state_len..][..state_len]);
             let Outcome { chi2, gap, n_good, iterations, status, .. } = outcome;
             let entropy = entropy(engine.weights());
-            let step = LadderStep { alpha, chi2, entropy, n_good, gap, iterations };
+            let converged = status.is_success();
+            let step = LadderStep { alpha, chi2, entropy, n_good, gap, iterations, converged };
             ladder.steps.push(step);
-            if matches!(status, Status::NonFinite { .. }) {
+            // Whatever starts from a failure fails as well.
+            if !converged {
                 ladder.status = status;
                 break;
             }
@@ -74,11 +77,18 @@ impl<T: Real> Ladder<T> {
         ladder
     }
 
-    /// Puts the engine back to the nearest step at or above `alpha` (the first one, if there is none).
+    /// Puts the engine back to the nearest converged step at or above `alpha` (the first step, if there is
+    /// none).
     pub(super) fn rewind(&self, engine: &mut dyn Engine<T>, alpha: T) {
         let above = self.steps.iter().take_while(|s| s.alpha >= alpha).count();
+        let above = above.min(self.converged());
         let at = above.saturating_sub(1) * self.state_len;
         engine.load(&self.states[at..at + self.state_len]);
+    }
+
+    /// The number of converged steps; only the last one may have failed.
+    pub(super) fn converged(&self) -> usize {
+        self.steps.iter().take_while(|s| s.converged).count()
     }
 
     /// Newton iterations of all steps.
@@ -98,7 +108,7 @@ mod tests {
         assert!(a.windows(2).all(|w| (w[0] / w[1] / 10.0 - 1.0_f64).abs() < 1e-12));
         let d = descent(1e6, 3.0);
         assert_eq!((d[0], d[d.len() - 1]), (1e6, 3.0));
-        assert!(d.windows(2).all(|w| w[0] > w[1] && w[0] <= 6.0001 * w[1]));
+        assert!(d.windows(2).all(|w| w[0] > w[1] && w[0] <= 3.0001 * w[1]));
         assert_eq!(descent(1.0, 3.0), [3.0]);
     }
 }

@@ -20,8 +20,9 @@ mod tests;
 
 pub use alpha::{AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv};
 
-use crate::error::{Error, Result, check_nonnegative, check_not_empty, check_positive};
-use crate::prior::{Entropy, Kinetic, Prior};
+use crate::error::{Error, Result, check_count, check_nonnegative, check_positive};
+use crate::linalg::SymmetricBand;
+use crate::prior::{Entropy, Kinetic, Legendre, Prior};
 use crate::problem::Problem;
 use crate::real::Real;
 use crate::solution::{
@@ -30,9 +31,10 @@ use crate::solution::{
 use crate::spectrum::DefaultModel;
 use core::ops::ControlFlow;
 use dual::Dual;
-use engine::Engine;
+use engine::{Engine, Outcome};
 use ladder::{Ladder, descent, geometric};
 use modes::Modes;
+use nalgebra::DVectorView;
 use objective::Objective;
 use primal::Primal;
 use std::sync::Arc;
@@ -62,7 +64,7 @@ const NORM_WARNING: f64 = 0.01;
 ///
 /// ```
 /// use fredholm::{Chi2Kink, FermionTime, FrequencyGrid, MaxEnt, Measurement, Problem, Solver};
-/// let (beta, tau) = (10.0_f64, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
+/// let (beta, tau) = (10.0_f64, [0.0_f64, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
 /// let g = tau.map(|t| 0.5 * ((-t).exp() + (t - beta).exp()) / (1.0 + (-beta).exp()));
 /// let data = Measurement::with_uniform_error(&tau, &g, 1e-3)?;
 /// let grid = FrequencyGrid::uniform(-3.0, 3.0, 61)?;
@@ -78,7 +80,7 @@ pub struct MaxEnt<T: Real = f64> {
     default_model: DefaultModel<T>,
     norm: T,
     alpha: Arc<dyn AlphaRule<T>>,
-    scaled: Option<Arc<dyn Prior<T>>>,
+    scaled: Option<Arc<dyn Legendre<T>>>,
     priors: Vec<(T, Arc<dyn Prior<T>>)>,
     solver: MaxEntSolver,
     tolerance: T,
@@ -141,9 +143,8 @@ impl<T: Real> MaxEnt<T> {
         self
     }
 
-    /// Replaces Skilling's entropy by another prior for α to scale. The default model remains the start
-    /// of the iteration.
-    pub fn scaled_prior(mut self, prior: Arc<dyn Prior<T>>) -> Self {
+    /// Replaces Skilling's entropy as the term that α scales. The default model is then not used.
+    pub fn scaled_prior(mut self, prior: Arc<dyn Legendre<T>>) -> Self {
         self.scaled = Some(prior);
         self
     }
@@ -183,8 +184,8 @@ impl<T: Real> MaxEnt<T> {
         check_positive("norm", self.norm)?;
         check_positive("tolerance", self.tolerance)?;
         check_positive("ladder tolerance", self.ladder_tolerance)?;
-        check_not_empty("ladder points", self.ladder_points, 5)?;
-        check_not_empty("max iterations", self.max_iterations, 1)?;
+        check_count("ladder points", self.ladder_points, 5..=10_000, "5 to 10000 points")?;
+        check_count("max iterations", self.max_iterations, 1..=usize::MAX, "at least 1")?;
         self.alpha.check()
     }
 
@@ -193,11 +194,11 @@ impl<T: Real> MaxEnt<T> {
         if self.kinetic > T::zero() {
             fixed.push((self.kinetic, Arc::new(Kinetic::natural(problem.grid())?)));
         }
-        let scaled = match &self.scaled {
+        let scaled: Arc<dyn Legendre<T>> = match &self.scaled {
             Some(prior) => Arc::clone(prior),
             None => Arc::new(Entropy::new(d.to_vec())?),
         };
-        Objective::new(scaled, fixed, d)
+        Objective::new(scaled, fixed, d.len())
     }
 
     /// Solves `problem`, reporting every step of the ladder to `observer`, which may stop the run: the
@@ -219,18 +220,17 @@ impl<T: Real> MaxEnt<T> {
             return Err(Error::Unsupported {
                 argument: "solver",
                 value: "dual",
-                expected: "a Legendre prior scaled by alpha and quadratic priors besides; the primal \
-                           solver takes any",
+                expected: "priors that offer their rows; the primal solver takes any",
             });
         }
         let modes = Modes::new(problem)?;
-        let dual =
-            if self.solver == MaxEntSolver::Primal { None } else { Dual::new(&objective, &modes) };
-        let mut engine: Box<dyn Engine<T> + '_> = match dual {
-            Some(dual) => Box::new(dual),
-            None => Box::new(Primal::new(&objective, &modes, &d)),
-        };
-        let alphas = self.alphas(&objective, &modes, &d)?;
+        let mut engine: Box<dyn Engine<T> + '_> =
+            if self.solver != MaxEntSolver::Primal && objective.has_dual() {
+                Box::new(Dual::new(&objective, &modes))
+            } else {
+                Box::new(Primal::new(&objective, &modes))
+            };
+        let alphas = self.alphas(&objective, &modes)?;
         let entropy = |h: &[T]| -objective.scaled.value(h);
         let ladder = Ladder::run(
             engine.as_mut(),
@@ -243,24 +243,39 @@ impl<T: Real> MaxEnt<T> {
         let n_data = problem.whitened_data().len();
         let (alpha, refusal) = self.choose(&ladder, n_data);
         ladder.rewind(engine.as_mut(), alpha);
-        let answer = engine.solve(alpha, self.tolerance, self.max_iterations);
+        let before = engine.weights().to_vec();
+        let mut answer = engine.solve(alpha, self.tolerance, self.max_iterations);
+        if !answer.status.is_success() {
+            // The best iterate: the start, where the attempt has only led away from the optimum.
+            let value = |h: &[T]| Ok(T::lit(0.5) * problem.chi2(h)? + objective.value(alpha, h));
+            let (start, end): (T, T) = (value(&before)?, value(engine.weights())?);
+            if end.partial_cmp(&start).is_none_or(|order| order.is_gt()) {
+                ladder.rewind(engine.as_mut(), alpha);
+                let status = answer.status;
+                answer = Outcome { status, ..engine.solve(alpha, self.tolerance, 0) };
+            }
+        }
+        // A fixed α does not depend on how the way down to it ended.
+        let way = if self.alpha.fixed().is_some() { &Status::Converged } else { &ladder.status };
         let status = match (&ladder.status, refusal, &answer.status) {
             (Status::Stopped, ..) => Status::Stopped,
-            (Status::NonFinite { stage }, ..) | (_, _, Status::NonFinite { stage }) => {
-                Status::NonFinite { stage }
-            }
+            (_, _, Status::NonFinite { stage }) => Status::NonFinite { stage },
             (_, Some(reason), _) => Status::NoAlpha { rule: self.alpha.name(), reason },
+            (_, None, Status::Converged | Status::RoundingFloor) if !way.is_success() => {
+                way.clone()
+            }
             (.., status) => status.clone(),
         };
-        let certificate = match objective.legendre() {
-            Some(legendre) if objective.has_gap() => Certificate::Gap {
+        let certificate = if objective.has_gap() {
+            let divergence = answer.gap / alpha;
+            let l1_bound = objective.scaled.distance_bound(answer.norm, divergence);
+            Certificate::Gap {
                 gap: answer.gap,
-                relative: answer.gap / (alpha * answer.norm),
-                l1_bound: legendre
-                    .distance_bound(answer.norm, answer.gap / alpha)
-                    .filter(|b| b.is_finite()),
-            },
-            _ => Certificate::Stationarity { residual: answer.stationarity },
+                relative: divergence / answer.norm,
+                l1_bound: l1_bound.filter(|b| b.is_finite()),
+            }
+        } else {
+            Certificate::Stationarity { residual: answer.stationarity }
         };
         let weights = engine.weights().to_vec();
         let maxent = MaxEntReport {
@@ -280,20 +295,28 @@ impl<T: Real> MaxEnt<T> {
             norm: answer.norm,
             iterations: ladder.iterations() + answer.iterations,
             certificate,
-            warnings: self.warnings(&maxent, answer.norm, n_data),
+            warnings: self.warnings(&maxent, problem, modes.chi2_outside, &answer),
             maxent: Some(maxent),
         };
         Solution::new(problem, &weights, report)
     }
 
     /// The α to visit: down to a fixed one, or the whole ladder.
-    fn alphas(&self, objective: &Objective<T>, modes: &Modes<T>, d: &[T]) -> Result<Vec<T>> {
-        let mut curvature = objective.hessian_storage();
-        objective.scaled.add_hessian(d, T::one(), &mut curvature);
-        let inverse: Vec<T> = (0..d.len()).map(|j| T::one() / curvature.get(j, j)).collect();
+    fn alphas(&self, objective: &Objective<T>, modes: &Modes<T>) -> Result<Vec<T>> {
+        let mut curvature = SymmetricBand::zeros(modes.points, 0);
+        objective.scaled.add_hessian(&objective.start(), T::one(), &mut curvature);
+        let inverse: Vec<T> = (0..modes.points).map(|j| T::one() / curvature.get(j, j)).collect();
         let max = T::lit(10.0) * modes.largest_eigenvalue(&inverse);
         check_positive("largest alpha of the ladder", max)?;
         if let Some(alpha) = self.alpha.fixed() {
+            // Rounding of the largest term of the Newton matrix, squared: no digit of α is left there.
+            if alpha <= T::EPSILON * T::EPSILON * max {
+                return Err(Error::OutOfRange {
+                    argument: "alpha",
+                    value: alpha.as_f64(),
+                    expected: "an alpha that rounding leaves something of, next to the data's term",
+                });
+            }
             return Ok(descent(max, alpha));
         }
         let (by_norm, by_range) = (T::lit(0.02) / self.norm, T::lit(1e-3) * max);
@@ -304,45 +327,83 @@ impl<T: Real> MaxEnt<T> {
     /// α, and where the rule refuses the reason with what is returned instead.
     fn choose(&self, ladder: &Ladder<T>, n_data: usize) -> (T, Option<String>) {
         let last = ladder.steps[ladder.steps.len() - 1].alpha;
-        if ladder.status != Status::Converged {
+        if ladder.status == Status::Stopped {
             return (last, None);
         }
+        if let Some(alpha) = self.alpha.fixed() {
+            return (alpha, None);
+        }
+        let steps = &ladder.steps[..ladder.converged()];
+        if steps.is_empty() {
+            return (last, Some("no step of the ladder converged".into()));
+        }
         let usable = |alpha: T| alpha > T::zero() && alpha.is_finite();
-        let reason = match self.alpha.choose(&ladder.steps, n_data) {
+        let reason = match self.alpha.choose(steps, n_data) {
             AlphaChoice::At(alpha) if usable(alpha) => return (alpha, None),
             AlphaChoice::At(alpha) => format!("it chose alpha = {alpha}, which is not positive"),
             AlphaChoice::Refused(reason) => reason,
         };
-        match Gcv::default().choose(&ladder.steps, n_data) {
+        match Gcv::default().choose(steps, n_data) {
             AlphaChoice::At(alpha) if usable(alpha) => (
                 alpha,
                 Some(format!(
                     "{reason}; returned instead: alpha = {alpha:e} of generalised cross-validation"
                 )),
             ),
-            _ => (
-                last,
-                Some(format!("{reason}; returned instead: the ladder's smallest alpha = {last:e}")),
-            ),
+            _ => {
+                let least = steps[steps.len() - 1].alpha;
+                let text =
+                    format!("{reason}; returned instead: the ladder's smallest alpha = {least:e}");
+                (least, Some(text))
+            }
         }
     }
 
-    fn warnings(&self, maxent: &MaxEntReport<T>, norm: T, n_data: usize) -> Vec<Warning> {
+    fn warnings(
+        &self,
+        maxent: &MaxEntReport<T>,
+        problem: &Problem<T>,
+        chi2_outside: T,
+        answer: &Outcome<T>,
+    ) -> Vec<Warning> {
         let mut warnings = Vec::new();
-        let n = n_data as f64;
-        let least = maxent.ladder.iter().map(|s| s.chi2.as_f64()).fold(f64::INFINITY, f64::min);
+        let (n, ladder) = (problem.whitened_data().len() as f64, &maxent.ladder);
         // Noise alone: χ² = N ± √(2N).
-        if least > 2.0 * n && least > n + 6.0 * (2.0 * n).sqrt() {
+        let far_above = |chi2: f64| chi2 > 2.0 * n && chi2 > n + 6.0 * (2.0 * n).sqrt();
+        // What α can reach, or where the ladder does not tell, what any weights could.
+        let free =
+            self.alpha.fixed().is_none() && self.kinetic == T::zero() && self.priors.is_empty();
+        let ladder_least = ladder.iter().map(|s| s.chi2.as_f64()).fold(f64::INFINITY, f64::min);
+        let least = if free { ladder_least } else { chi2_outside.as_f64() };
+        let chi2 = answer.chi2.as_f64();
+        if far_above(least) {
+            let flat = DVectorView::from_slice(problem.grid().weights(), problem.grid().len());
+            let fit = problem.whitened_kernel() * flat;
+            let overlap: T = fit.iter().zip(problem.whitened_data()).map(|(&f, &g)| f * g).sum();
+            if overlap < T::zero() {
+                warnings.push(Warning::OppositeSign);
+            }
             warnings.push(Warning::PoorFit { chi2_per_datum: least / n });
+        } else if far_above(chi2) {
+            warnings.push(Warning::Underfitted { chi2_per_datum: chi2 / n });
         }
-        let (found, expected) = (norm.as_f64(), self.norm.as_f64());
+        let spare = n - answer.n_good.as_f64();
+        if chi2 < 0.5 * spare && chi2 < spare - 4.0 * (2.0 * spare).sqrt() {
+            warnings.push(Warning::LooseErrors { chi2_per_datum: chi2 / spare });
+        }
+        let (found, expected) = (answer.norm.as_f64(), self.norm.as_f64());
         if (found - expected).abs() > NORM_WARNING * expected {
             warnings.push(Warning::Norm { found, expected });
         }
-        let ladder = &maxent.ladder;
-        let ends = [ladder[0].alpha, ladder[ladder.len() - 1].alpha];
-        if self.alpha.fixed().is_none() && (maxent.alpha >= ends[0] || maxent.alpha <= ends[1]) {
-            warnings.push(Warning::AlphaAtEnd { alpha: maxent.alpha.as_f64() });
+        if self.alpha.fixed().is_none() {
+            let last = ladder[ladder.len() - 1];
+            if maxent.alpha >= ladder[0].alpha || maxent.alpha <= last.alpha {
+                warnings.push(Warning::AlphaAtEnd { alpha: maxent.alpha.as_f64() });
+            }
+            if !last.converged {
+                let steps = ladder.len() - 1;
+                warnings.push(Warning::LadderCut { alpha: last.alpha.as_f64(), steps });
+            }
         }
         warnings
     }

@@ -1,6 +1,8 @@
 //! What is minimised besides ½χ²: one prior scaled by α, and others with weights of their own.
 
-use crate::error::{Error, Result, check_finite, check_len, check_nonnegative};
+use crate::error::{
+    Error, Result, check_all_positive, check_finite, check_len, check_nonnegative, check_scalar,
+};
 use crate::linalg::{BandedRows, SymmetricBand};
 use crate::prior::{Legendre, Prior};
 use crate::real::Real;
@@ -9,59 +11,71 @@ use std::sync::Arc;
 /// α·scaled + Σ weight·prior.
 #[derive(Debug, Clone)]
 pub(super) struct Objective<T> {
-    pub(super) scaled: Arc<dyn Prior<T>>,
+    pub(super) scaled: Arc<dyn Legendre<T>>,
     pub(super) fixed: Vec<(T, Arc<dyn Prior<T>>)>,
     bandwidth: usize,
 }
 
 impl<T: Real> Objective<T> {
-    /// Checks that every prior fits a grid with default weights `d` and is finite there.
+    /// Checks that every prior fits a grid of `n` points and is finite at the start.
     pub(super) fn new(
-        scaled: Arc<dyn Prior<T>>,
+        scaled: Arc<dyn Legendre<T>>,
         fixed: Vec<(T, Arc<dyn Prior<T>>)>,
-        d: &[T],
+        n: usize,
     ) -> Result<Self> {
-        for (weight, _) in &fixed {
+        for (weight, prior) in &fixed {
             check_nonnegative("prior weight", *weight)?;
-        }
-        let fixed: Vec<_> = fixed.into_iter().filter(|(weight, _)| *weight > T::zero()).collect();
-        let mut bandwidth = 0;
-        for prior in fixed.iter().map(|(_, p)| p).chain([&scaled]) {
-            check_len("prior", prior.dim(), d.len(), "the frequency grid")?;
-            bandwidth = bandwidth.max(prior.bandwidth());
-            if prior.bandwidth() >= d.len() {
+            check_len("prior", prior.dim(), n, "the frequency grid")?;
+            if prior.bandwidth() >= n {
                 return Err(Error::OutOfRange {
                     argument: "prior bandwidth",
                     value: prior.bandwidth() as f64,
                     expected: "fewer sub-diagonals than the frequency grid has points",
                 });
             }
-            let mut gradient = vec![T::zero(); d.len()];
-            prior.add_gradient(d, T::one(), &mut gradient);
-            check_finite("prior gradient at the default model", &gradient)?;
-            let mut hessian = SymmetricBand::zeros(d.len(), prior.bandwidth());
-            prior.add_hessian(d, T::one(), &mut hessian);
-            for j in 0..d.len() {
-                check_finite("prior Hessian at the default model", &[hessian.get(j, j)])?;
-            }
         }
-        Ok(Objective { scaled, fixed, bandwidth })
+        check_len("scaled prior", scaled.dim(), n, "the frequency grid")?;
+        let fixed: Vec<_> = fixed.into_iter().filter(|(weight, _)| *weight > T::zero()).collect();
+        let bandwidth = fixed.iter().map(|(_, p)| p.bandwidth()).max().unwrap_or(0);
+        let objective = Objective { scaled, fixed, bandwidth };
+        let start = objective.start();
+        check_all_positive("weights at the minimum of the scaled prior", &start)?;
+        for (_, prior) in &objective.fixed {
+            check_scalar("prior at the default model", prior.value(&start))?;
+            let mut gradient = vec![T::zero(); n];
+            prior.add_gradient(&start, T::one(), &mut gradient);
+            check_finite("prior gradient at the default model", &gradient)?;
+        }
+        let mut hessian = objective.hessian_storage();
+        objective.precision(T::one(), &start, &mut hessian);
+        for j in 0..n {
+            check_finite("prior Hessian at the default model", &[hessian.get(j, j)])?;
+        }
+        Ok(objective)
     }
 
-    /// The scaled prior as a Legendre function, if it is one.
-    pub(super) fn legendre(&self) -> Option<&dyn Legendre<T>> {
-        self.scaled.legendre()
+    /// α·scaled(h) + Σ weight·prior(h).
+    pub(super) fn value(&self, alpha: T, h: &[T]) -> T {
+        let fixed = self.fixed.iter().map(|(weight, prior)| *weight * prior.value(h));
+        alpha * self.scaled.value(h) + fixed.sum::<T>()
     }
 
-    /// Whether the dual can be formed: a Legendre prior scaled by α, quadratic ones besides.
+    /// The optimum at infinite α: the minimum of the scaled prior.
+    pub(super) fn start(&self) -> Vec<T> {
+        let mut h = vec![T::zero(); self.scaled.dim()];
+        self.scaled.conjugate_gradient(&vec![T::zero(); self.scaled.dim()], &mut h);
+        h
+    }
+
+    /// Whether the dual can be formed: the fixed priors are quadratic.
     pub(super) fn has_dual(&self) -> bool {
-        self.legendre().is_some() && self.fixed.iter().all(|(_, p)| p.rows().is_some())
+        self.fixed.iter().all(|(_, p)| p.rows().is_some())
     }
 
-    /// Whether the primal iterate carries a rigorous gap: a convex prior h ↦ P(h) may be replaced by its
-    /// tangent, which bounds it from below.
+    /// Whether an iterate carries a rigorous gap: a convex prior may be replaced by its tangent, which
+    /// bounds it from below.
     pub(super) fn has_gap(&self) -> bool {
-        self.legendre().is_some() && self.fixed.iter().all(|(_, p)| p.is_convex())
+        self.fixed.iter().all(|(_, p)| p.is_convex())
     }
 
     /// All rows of the fixed priors, times the square roots of their weights.

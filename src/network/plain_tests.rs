@@ -177,7 +177,7 @@ fn bad_input_is_named() {
     assert!(DenseNetwork::from_parameters(shape.clone(), vec![1.0; 3]).is_ok());
     assert!(DenseNetwork::from_parameters(shape.clone(), vec![1.0; 2]).is_err());
     let e = DenseNetwork::from_parameters(shape, vec![1.0, f64::NAN, 1.0]).unwrap_err();
-    assert!(matches!(e, Error::NonFinite { index: 1, .. }));
+    assert!(matches!(e, Error::NonFinite { index: Some(1), .. }));
     assert!(ConvolutionNetwork::from_parameters(ok, vec![0.0; 3]).is_err());
 }
 

@@ -61,7 +61,9 @@ pub(super) fn gradient_agrees<N: Network<f64> + Clone>(
 }
 
 fn gradients_agree<P: Prox<f64> + Clone>(prox: P) {
-    for (depth, eta, batch) in [(1, 1.0, 1), (1, 0.5, 7), (2, 1.0, 7), (6, 0.5, 7), (6, 0.3, 3)] {
+    for (depth, eta, batch) in
+        [(1, 1.0, 1), (1, 0.5, 7), (2, 1.0, 7), (6, 0.5, 7), (6, 0.3, 3), (6, 1.0, 3)]
+    {
         let network = network(depth, eta, prox.clone());
         let (_, added) = loss_and_gradient(&network, batch);
         let gradient: Vec<f64> = added.iter().map(|g| g - 1.0).collect();
@@ -285,7 +287,7 @@ fn bad_input_is_named() {
     let build = |p: Vec<f64>| Unrolled::from_parameters(rlista(2, 1, 1), SoftThreshold, p);
     assert!(build(vec![1.0; 4]).is_ok());
     assert!(matches!(build(vec![1.0; 3]), Err(Error::LengthMismatch { .. })));
-    assert!(matches!(build(vec![f64::NAN; 4]), Err(Error::NonFinite { index: 0, .. })));
+    assert!(matches!(build(vec![f64::NAN; 4]), Err(Error::NonFinite { index: Some(0), .. })));
     assert!(matches!(build(vec![-1.0; 4]), Err(Error::ElementOutOfRange { index: 3, .. })));
     let kernel = DMatrix::from_element(3, 2, 1.0);
     for (step, lambda) in [(0.0, 0.1), (0.1, -0.1), (f64::NAN, 0.1)] {

@@ -10,8 +10,8 @@ use nalgebra::{Complex, DMatrix};
 /// Complex data are stacked: all real parts, then all imaginary parts ([`stack_complex`]).
 ///
 /// ```
-/// use fredholm::{Measurement, nalgebra::dmatrix};
-/// let covariance = dmatrix![2.0, 1.0; 1.0, 2.0] * 1e-6;
+/// use fredholm::{Measurement, nalgebra::DMatrix};
+/// let covariance = DMatrix::from_row_slice(2, 2, &[2e-6, 1e-6, 1e-6, 2e-6]);
 /// let data = Measurement::with_covariance(&[0.0, 1.0], &[0.5, 0.2], &covariance)?;
 /// assert_eq!(data.noise_report().kept, 2);
 /// # Ok::<(), fredholm::Error>(())
@@ -49,7 +49,8 @@ impl<T: Real> Measurement<T> {
     /// for each x, stacked).
     ///
     /// # Errors
-    /// Empty, non-finite or mismatched arrays; an error bar that is not positive.
+    /// Empty or non-finite arrays; as many errors as values are not given; an error bar that is not positive.
+    /// (How many values there must be for each x, the kernel says: see [`Problem`](crate::Problem).)
     pub fn with_errors(x: &[T], values: &[T], errors: &[T]) -> Result<Self> {
         check_axis_and_values(x, values)?;
         check_len("errors", errors.len(), values.len(), "`values`")?;

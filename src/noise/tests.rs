@@ -64,7 +64,7 @@ fn mean_chi2(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(crate::test_support::cases(40))]
 
     /// W C Wᵀ = 1 on the kept modes; WᵀW is a generalised inverse of C; the rank is found.
     #[test]
@@ -167,7 +167,7 @@ fn bad_covariances_are_named() {
     ));
     assert!(matches!(
         error(dmatrix![1.0, f64::NAN; 0.0, 1.0]),
-        Error::NonFinite { argument: "covariance", index: 2, .. }
+        Error::NonFinite { argument: "covariance", index: Some(2), .. }
     ));
     assert!(matches!(
         error(dmatrix![1.0, 0.5; 0.4, 1.0]),
@@ -205,7 +205,7 @@ fn bad_measurements_are_named() {
     let e = Measurement::with_covariance(&x, &[], &cov).unwrap_err();
     assert!(matches!(e, Error::Empty { argument: "values", .. }));
     let e = Measurement::with_covariance(&x, &[0.5, f64::NAN], &cov).unwrap_err();
-    assert!(matches!(e, Error::NonFinite { argument: "values", index: 1, .. }));
+    assert!(matches!(e, Error::NonFinite { argument: "values", index: Some(1), .. }));
     let e = Measurement::with_covariance(&x, &g, &DMatrix::identity(3, 3)).unwrap_err();
     assert!(matches!(e, Error::LengthMismatch { argument: "covariance", found: 3, .. }));
     let e = Measurement::with_errors(&x, &g, &[0.1, 0.0]).unwrap_err();
@@ -232,9 +232,9 @@ fn bad_bins_are_named() {
     let e = Bins::<f64>::from_slice(&[1.0], 0).unwrap_err();
     assert!(matches!(e, Error::Empty { argument: "data", .. }));
     let e = Bins::from_slice(&[1.0, 2.0, 3.0, f64::INFINITY], 2).unwrap_err();
-    assert!(matches!(e, Error::NonFinite { argument: "bins", index: 3, .. }));
+    assert!(matches!(e, Error::NonFinite { argument: "bins", index: Some(3), .. }));
     let e = Bins::new(dmatrix![1.0, 2.0; f64::NAN, 4.0]).unwrap_err();
-    assert!(matches!(e, Error::NonFinite { argument: "bins", index: 1, .. }));
+    assert!(matches!(e, Error::NonFinite { argument: "bins", index: Some(1), .. }));
     let bins = Bins::from_slice(&[1.0, 2.0, 3.0, 4.0, 7.0, 6.0], 2).unwrap();
     assert!(matches!(bins.rebin(0), Err(Error::OutOfRange { argument: "m", .. })));
     assert!(matches!(bins.rebin(2), Err(Error::OutOfRange { argument: "m", .. })));

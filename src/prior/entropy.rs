@@ -62,8 +62,8 @@ impl<T: Real> Prior<T> for Entropy<T> {
         }
     }
 
-    fn legendre(&self) -> Option<&dyn Legendre<T>> {
-        Some(self)
+    fn is_convex(&self) -> bool {
+        true
     }
 }
 

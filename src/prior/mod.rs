@@ -1,10 +1,9 @@
 //! Priors: what is assumed of a spectrum before the data are seen. Floor 4.
 //!
 //! A prior is a function of the spectral weights h = A Δω. Maximum entropy minimises
-//! ½χ² + α·(one of them) + Σ weight·(the others). Solvers ask a [`Prior`] what it can do, never what it
-//! is called: any smooth sum can be minimised by the primal Newton iteration; a scaled prior of
-//! [`Legendre`] type with others that offer [`rows`](Prior::rows) can be solved in the dual, with a
-//! certificate. One file a prior.
+//! ½χ² + α·(one of [`Legendre`] type) + Σ weight·(any others). Solvers ask a [`Prior`] what it can do, never
+//! what it is called: any smooth sum can be minimised by the primal Newton iteration; where all the
+//! others offer their [`rows`](Prior::rows) the dual can be formed. One file a prior.
 
 mod entropy;
 mod kinetic;
@@ -40,11 +39,6 @@ pub trait Prior<T: Real = f64>: Debug + Send + Sync {
         0
     }
 
-    /// This prior as a function of Legendre type, if it is one.
-    fn legendre(&self) -> Option<&dyn Legendre<T>> {
-        None
-    }
-
     /// The rows R of a prior that is exactly ½‖R h‖².
     fn rows(&self) -> Option<&BandedRows<T>> {
         None
@@ -52,11 +46,11 @@ pub trait Prior<T: Real = f64>: Debug + Send + Sync {
 
     /// Whether the function is convex. Certificates rest on it: say so only where it is proven.
     fn is_convex(&self) -> bool {
-        self.legendre().is_some() || self.rows().is_some()
+        self.rows().is_some()
     }
 }
 
-/// A separable, strictly convex prior φ whose gradient can be inverted: h = ∇φ*(u) solves ∇φ(h) = u.
+/// A prior that α may scale: separable, strictly convex, with a domain inside h > 0 or beyond, whose gradient can be inverted: h = ∇φ*(u) solves ∇φ(h) = u.
 ///
 /// The Hessian of φ must be diagonal; that of the conjugate φ* is its inverse.
 pub trait Legendre<T: Real = f64>: Prior<T> {

@@ -1,7 +1,7 @@
 //! Kernel, axes and noise: what problems with different data share.
 
 use super::Fingerprint;
-use crate::error::{Result, check_len};
+use crate::error::{Result, check_finite, check_len};
 use crate::grid::FrequencyGrid;
 use crate::kernel::{Density, Kernel};
 use crate::linalg::{Svd, thin_svd};
@@ -28,7 +28,8 @@ impl<T: Real> ForwardModel<T> {
     /// Evaluates the kernel on data axis `x` and `grid`, and whitens it.
     ///
     /// # Errors
-    /// Those of the kernel on these axes; a whitening for another number of data.
+    /// Those of the kernel on these axes; a whitening for another number of data; error bars so small that
+    /// the kernel divided by them is not finite.
     pub fn new(
         kernel: &dyn Kernel<T>,
         x: &[T],
@@ -38,6 +39,7 @@ impl<T: Real> ForwardModel<T> {
         let matrix = kernel.matrix(x, grid.points())?;
         check_len("data", whitening.columns(), matrix.nrows(), "the kernel's rows")?;
         let whitened_kernel = whitening.apply_matrix(&matrix);
+        check_finite("whitened kernel", whitened_kernel.as_slice())?;
         let fingerprint = Fingerprint::of(&[x, grid.points(), grid.weights(), matrix.as_slice()]);
         Ok(ForwardModel {
             x: x.to_vec(),

@@ -55,11 +55,13 @@ impl<T: Real> Problem<T> {
     /// The problem of a prepared model and a data vector.
     ///
     /// # Errors
-    /// `values` of another length than the model's number of data, or not finite.
+    /// `values` of another length than the model's number of data, or not finite, or not finite once
+    /// divided by their errors.
     pub fn from_model(model: Arc<ForwardModel<T>>, values: &[T]) -> Result<Self> {
         check_len("values", values.len(), model.kernel().nrows(), "the kernel's rows")?;
         check_finite("values", values)?;
         let whitened_data = model.whitening().apply(values);
+        check_finite("whitened data", &whitened_data)?;
         Ok(Problem { model, data: values.to_vec(), whitened_data })
     }
 

@@ -46,6 +46,8 @@ impl<T: Real> BoxConstraint<T> {
 }
 
 impl<T: Real> ScalarProx<T> for BoxConstraint<T> {
+    const IS_INDICATOR: bool = true;
+
     #[inline(always)]
     fn value(&self, x: T) -> T {
         if x >= self.lower && x <= self.upper { T::zero() } else { T::INFINITY }

@@ -11,6 +11,8 @@ use crate::real::Real;
 pub struct NonNegative;
 
 impl<T: Real> ScalarProx<T> for NonNegative {
+    const IS_INDICATOR: bool = true;
+
     #[inline(always)]
     fn value(&self, x: T) -> T {
         if x >= T::zero() { T::zero() } else { T::INFINITY }

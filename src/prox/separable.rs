@@ -1,11 +1,19 @@
 //! Separable functions f(x) = Σ φ(x_i): scalar formulas, and the loops that apply them to slices.
 
-use super::{Conjugate, check_lengths};
+use super::{Conjugate, check_lengths, sum};
 use crate::linalg::{Vectorise, dispatch};
 use crate::real::Real;
 
 /// The formulas of one component. All are branch-free selections, so that the loops vectorise.
 pub(super) trait ScalarProx<T: Real> {
+    /// Whether φ is convex. Where it is not, the conjugate is not asked for.
+    const IS_CONVEX: bool = true;
+    /// Whether φ is 0 or +∞.
+    const IS_INDICATOR: bool = false;
+    /// The Lipschitz constant of φ′ where φ is differentiable everywhere.
+    fn gradient_lipschitz(&self) -> Option<T> {
+        None
+    }
     /// φ(x).
     fn value(&self, x: T) -> T;
     /// prox_{γφ}(z).
@@ -13,7 +21,9 @@ pub(super) trait ScalarProx<T: Real> {
     /// (∂prox/∂z, ∂prox/∂γ); at a kink, on the flat side.
     fn derivative(&self, z: T, gamma: T) -> (T, T);
     /// The largest s in [0, 1] with s·y in the domain of φ*.
-    fn conjugate_scale(&self, y: T) -> T;
+    fn conjugate_scale(&self, _y: T) -> T {
+        T::one()
+    }
     /// φ*(y) for y in its domain.
     fn conjugate(&self, y: T) -> T;
 }
@@ -24,7 +34,7 @@ pub(super) trait ScalarProx<T: Real> {
 const LANES: usize = 32;
 
 pub(super) fn value<T: Real>(op: &impl ScalarProx<T>, x: &[T]) -> T {
-    x.iter().map(|&x| op.value(x)).sum()
+    sum(x, |x| op.value(x))
 }
 
 pub(super) fn prox_into<T: Real>(
@@ -142,8 +152,18 @@ macro_rules! separable_prox {
             fn is_separable(&self) -> bool {
                 true
             }
+            fn is_convex(&self) -> bool {
+                <Self as ScalarProx<T>>::IS_CONVEX
+            }
+            fn is_indicator(&self) -> bool {
+                <Self as ScalarProx<T>>::IS_INDICATOR
+            }
+            fn gradient_lipschitz(&self) -> Option<T> {
+                ScalarProx::gradient_lipschitz(self)
+            }
             fn conjugate(&self, y: &[T]) -> Option<crate::prox::Conjugate<T>> {
-                Some(crate::prox::separable::conjugate(self, y))
+                let convex = <Self as ScalarProx<T>>::IS_CONVEX;
+                convex.then(|| crate::prox::separable::conjugate(self, y))
             }
         }
     };

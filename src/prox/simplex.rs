@@ -33,46 +33,57 @@ impl<T: Real> Simplex<T> {
     pub fn sum(&self) -> T {
         self.sum
     }
+}
 
-    /// The largest component of `z`, and τ measured from it. `scratch` is overwritten.
-    fn threshold(&self, z: &[T], scratch: &mut [T]) -> (T, T) {
-        let top = max(z);
-        // τ ≥ top − sum, since the largest component alone would then make up the sum.
-        let mut active = 0;
-        let mut total = T::zero();
-        for &v in z {
-            let v = v - top;
+/// With v = map(z) component by component: the largest of v, and the τ with Σ max(v − τ, 0) = `sum` > 0,
+/// measured from it. `scratch` is overwritten.
+pub(super) fn threshold<T: Real>(
+    z: &[T],
+    map: impl Fn(T) -> T + Copy,
+    sum: T,
+    scratch: &mut [T],
+) -> (T, T) {
+    let top = max(z, map);
+    // τ ≥ top − sum, since the largest component alone would then make up the sum.
+    let mut active = 0;
+    let mut total = T::zero();
+    for &v in z {
+        let v = map(v) - top;
+        scratch[active] = v;
+        if v > -sum {
+            active += 1;
+            total += v;
+        }
+    }
+    loop {
+        let tau = (total - sum) / T::lit(active as f64);
+        let candidates = active;
+        active = 0;
+        total = T::zero();
+        for i in 0..candidates {
+            let v = scratch[i];
             scratch[active] = v;
-            if v > -self.sum {
+            if v > tau {
                 active += 1;
                 total += v;
             }
         }
-        loop {
-            let tau = (total - self.sum) / T::lit(active as f64);
-            let candidates = active;
-            active = 0;
-            total = T::zero();
-            for i in 0..candidates {
-                let v = scratch[i];
-                scratch[active] = v;
-                if v > tau {
-                    active += 1;
-                    total += v;
-                }
-            }
-            if active == candidates || active == 0 {
-                // One correction removes the rounding of `total`, whose terms may exceed `sum`.
-                let reached: T = scratch[..active].iter().map(|&v| v - tau).sum();
-                return (top, tau + (reached - self.sum) / T::lit(candidates as f64));
-            }
+        if active == candidates || active == 0 {
+            // One correction removes the rounding of `total`, whose terms may exceed `sum`.
+            let reached: T = scratch[..active].iter().map(|&v| v - tau).sum();
+            return (top, tau + (reached - sum) / T::lit(candidates as f64));
         }
     }
 }
 
-/// The largest component; −∞ of none.
-fn max<T: Real>(z: &[T]) -> T {
-    dispatch(|| z.iter().fold(-T::INFINITY, |m, &v| if v > m { v } else { m }))
+/// The largest of map(z); −∞ of none.
+pub(super) fn max<T: Real>(z: &[T], map: impl Fn(T) -> T + Copy) -> T {
+    dispatch(|| {
+        z.iter().fold(-T::INFINITY, |m, &v| {
+            let v = map(v);
+            if v > m { v } else { m }
+        })
+    })
 }
 
 impl<T: Real> Prox<T> for Simplex<T> {
@@ -85,7 +96,7 @@ impl<T: Real> Prox<T> for Simplex<T> {
 
     fn prox_into(&self, z: &[T], _gamma: T, out: &mut [T]) -> T {
         check_lengths(z.len(), &[out.len()]);
-        let (top, tau) = self.threshold(z, out);
+        let (top, tau) = threshold(z, |v| v, self.sum, out);
         dispatch(|| {
             for (&z, out) in z.iter().zip(&mut *out) {
                 let v = (z - top) - tau;
@@ -97,7 +108,7 @@ impl<T: Real> Prox<T> for Simplex<T> {
 
     fn prox_vjp(&self, z: &[T], _gamma: T, upstream: &[T], grad: &mut [T]) -> T {
         check_lengths(z.len(), &[upstream.len(), grad.len()]);
-        let (top, tau) = self.threshold(z, grad);
+        let (top, tau) = threshold(z, |v| v, self.sum, grad);
         let active = |z: T| (z - top) - tau > T::zero();
         let (mut k, mut total) = (0, T::zero());
         for (_, &u) in z.iter().zip(upstream).filter(|(z, _)| active(**z)) {
@@ -111,9 +122,13 @@ impl<T: Real> Prox<T> for Simplex<T> {
         T::zero()
     }
 
+    fn is_indicator(&self) -> bool {
+        true
+    }
+
     /// The support function sum · max_i y_i.
     fn conjugate(&self, y: &[T]) -> Option<Conjugate<T>> {
-        Some(Conjugate { scale: T::one(), value: self.sum * max(y) })
+        Some(Conjugate { scale: T::one(), value: self.sum * max(y, |v| v) })
     }
 }
 

@@ -1,23 +1,19 @@
 //! ISTA and FISTA as solvers of a problem.
 
-use super::ProximalGradientMap;
+use super::batch::{check_batch, solve_in_chunks};
+use super::normal_equations::NormalEquations;
+use super::panel::{Panel, PanelLimits, WIDTH};
+use super::{BatchOutcome, BatchSolution, DataView, ProximalGradientMap};
 use crate::error::{Result, check_nonnegative};
-use crate::fixed_point::{Accelerated, IterationInfo, IterationOptions, iterate};
-use crate::problem::Problem;
+use crate::fixed_point::{
+    Accelerated, FixedPoint, FixedPointMap, IterationInfo, IterationOptions, iterate,
+};
+use crate::problem::{ForwardModel, Problem};
 use crate::prox::{Prox, SoftThreshold};
 use crate::real::Real;
 use crate::solution::{Certificate, Report, Solution, Solver, Status, Warning};
 use core::ops::ControlFlow;
-
-/// Which form of the data a solver fits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DataView {
-    /// The data as measured: ½‖g − K a‖². \[LO\]'s choice; noise does not enter.
-    #[default]
-    Raw,
-    /// The whitened data: ½χ².
-    Whitened,
-}
+use nalgebra::DMatrix;
 
 /// Minimises ½‖g − K a‖² + λ f(a) over spectral weights a = A Δω by proximal gradient iterations from
 /// a = 0: ISTA, or FISTA with adaptive restart.
@@ -50,11 +46,11 @@ pub enum DataView {
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProximalGradient<T = f64, P = SoftThreshold> {
-    prox: P,
+    pub(super) prox: P,
     lambda: T,
     accelerated: bool,
-    view: DataView,
-    tolerance: T,
+    pub(super) view: DataView,
+    pub(super) tolerance: T,
     max_iterations: usize,
 }
 
@@ -111,6 +107,90 @@ impl<T: Real, P: Prox<T>> ProximalGradient<T, P> {
         self
     }
 
+    pub(super) fn name(&self) -> &'static str {
+        if self.accelerated { "FISTA" } else { "ISTA" }
+    }
+
+    /// Iterates the map from `start` until its residual is ≤ `tolerance`.
+    pub(super) fn iterate<Q: Prox<T>>(
+        &self,
+        map: &mut ProximalGradientMap<'_, Q, T>,
+        start: &[T],
+        tolerance: T,
+        observer: impl FnMut(&IterationInfo<'_, T>) -> ControlFlow<()>,
+    ) -> Result<FixedPoint<T>> {
+        let max_iterations = self.max_iterations;
+        let options = IterationOptions { tolerance, max_iterations, history: false };
+        if self.accelerated {
+            iterate(Accelerated::new(map), start, &options, observer)
+        } else {
+            iterate(map, start, &options, observer)
+        }
+    }
+
+    /// [`solve`](Solver::solve) for every column of `data` (raw data × problems).
+    ///
+    /// For a separable operator the gradients of many columns are one product of matrices with KᵀK; every
+    /// column has its own momentum and restarts, and its answer is that of `solve` to rounding. Other
+    /// operators are solved column by column. The same bits for any number of threads.
+    ///
+    /// # Errors
+    /// Those of `solve`; data that are empty, not finite, or of another length than the kernel's rows.
+    pub fn solve_batch(
+        &self,
+        model: &ForwardModel<T>,
+        data: &DMatrix<T>,
+    ) -> Result<BatchSolution<T>> {
+        check_batch(model, data)?;
+        check_nonnegative("tolerance", self.tolerance)?;
+        let (kernel, data) = (self.view.kernel(model), self.view.columns(model, data));
+        let rows = kernel.nrows();
+        let first = &data.as_slice()[..rows];
+        let map = ProximalGradientMap::new(kernel, first, &self.prox, self.lambda)?;
+        let normal = NormalEquations::new(kernel, T::zero())?;
+        let limits = PanelLimits {
+            tolerance: self.tolerance,
+            max_iterations: self.max_iterations,
+            accelerated: self.accelerated,
+        };
+        Ok(solve_in_chunks(&data, kernel.ncols(), WIDTH, |data, weights| {
+            let separable = self.prox.is_separable();
+            let ends = if separable {
+                let b = normal.right_hand_sides(data);
+                let step = (map.step_size(), map.lipschitz(), self.lambda);
+                Panel::new(normal.gram(), kernel.ncols(), &b)
+                    .solve(&self.prox, step, &limits, weights)
+            } else {
+                vec![(Status::Converged, 0); data.len() / rows]
+            };
+            let columns = data.chunks_exact(rows).zip(weights.chunks_exact_mut(kernel.ncols()));
+            let solved = columns.zip(ends).map(|((data, a), (status, iterations))| {
+                let mut map = map.clone().for_data(data);
+                let mut outcome =
+                    BatchOutcome { status, iterations, certificate: Certificate::None };
+                if !separable {
+                    let scale = self.tolerance * map.gradient_size(a);
+                    let go_on = |_: &IterationInfo<'_, T>| ControlFlow::Continue(());
+                    if let Ok(answer) = self.iterate(&mut map, a, scale, go_on) {
+                        a.copy_from_slice(&answer.point);
+                        outcome.status = answer.report.status;
+                        outcome.iterations = answer.report.iterations;
+                    }
+                } else if outcome.iterations > 0 {
+                    // A last step without KᵀK, whose rounding the certificate then does not see.
+                    let before = a.to_vec();
+                    map.step(&before, a);
+                    outcome.iterations += 1;
+                }
+                if outcome.iterations > 0 && !matches!(outcome.status, Status::NonFinite { .. }) {
+                    outcome.certificate = map.certificate(a);
+                }
+                outcome
+            });
+            solved.collect()
+        }))
+    }
+
     /// [`solve`](Solver::solve), with an observer that sees every step and may stop.
     ///
     /// # Errors
@@ -121,23 +201,11 @@ impl<T: Real, P: Prox<T>> ProximalGradient<T, P> {
         observer: impl FnMut(&IterationInfo<'_, T>) -> ControlFlow<()>,
     ) -> Result<Solution<T>> {
         check_nonnegative("tolerance", self.tolerance)?;
-        let (kernel, data) = match self.view {
-            DataView::Raw => (problem.kernel(), problem.data()),
-            DataView::Whitened => (problem.whitened_kernel(), problem.whitened_data()),
-        };
+        let (kernel, data) = (self.view.kernel(problem.model()), self.view.data(problem));
         let mut map = ProximalGradientMap::new(kernel, data, &self.prox, self.lambda)?;
         let origin = vec![T::zero(); kernel.ncols()];
         let scale = map.gradient_size(&origin);
-        let options = IterationOptions {
-            tolerance: self.tolerance * scale,
-            max_iterations: self.max_iterations,
-            history: false,
-        };
-        let answer = if self.accelerated {
-            iterate(Accelerated::new(&mut map), &origin, &options, observer)?
-        } else {
-            iterate(&mut map, &origin, &options, observer)?
-        };
+        let answer = self.iterate(&mut map, &origin, self.tolerance * scale, observer)?;
         let status = answer.report.status;
         // Without a step that gave this answer there is nothing to certify it by.
         let certified = answer.report.iterations > 0 && !matches!(status, Status::NonFinite { .. });
@@ -151,7 +219,7 @@ impl<T: Real, P: Prox<T>> ProximalGradient<T, P> {
             )));
         }
         let report = Report {
-            method: if self.accelerated { "FISTA" } else { "ISTA" }.to_string(),
+            method: self.name().to_string(),
             status,
             chi2: T::zero(),
             n_data: 0,

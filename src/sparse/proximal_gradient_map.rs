@@ -20,11 +20,11 @@ use nalgebra::DMatrix;
 ///
 /// ```
 /// use fredholm::{IterationOptions, ProximalGradientMap, SoftThreshold, iterate};
-/// use fredholm::nalgebra::dmatrix;
+/// use fredholm::nalgebra::DMatrix;
 /// use std::ops::ControlFlow;
 ///
 /// // K = I: the optimum is the soft threshold of g.
-/// let kernel = dmatrix![1.0_f64, 0.0; 0.0, 1.0];
+/// let kernel = DMatrix::<f64>::identity(2, 2);
 /// let map = ProximalGradientMap::new(&kernel, &[3.0, 0.5], SoftThreshold, 1.0)?;
 /// let options = IterationOptions::default();
 /// let answer = iterate(map, &[0.0, 0.0], &options, |_| ControlFlow::Continue(()))?;
@@ -93,6 +93,37 @@ impl<'a, P: Prox<T>, T: Real> ProximalGradientMap<'a, P, T> {
         }
         self.step_size = step_size;
         Ok(self)
+    }
+
+    /// The same map for other data, of the length of those before.
+    pub(super) fn for_data(mut self, data: &'a [T]) -> Self {
+        self.data = data;
+        self
+    }
+
+    /// The same map for another weight λ ≥ 0.
+    pub(super) fn set_lambda(&mut self, lambda: T) {
+        self.lambda = lambda;
+    }
+
+    /// ‖r‖, r = g − K x, and the lower bound g·ν − ‖r‖‖ν‖ − f*(Kᵀν) on f where the misfit is ≤ ‖r‖, for the
+    /// multiple ν of r/λ that is dual feasible; the bound is `None` where f* is not known.
+    pub(super) fn constrained_bound(&mut self, x: &[T]) -> (T, Option<T>) {
+        self.evaluate(x);
+        let misfit: T = self.residual.iter().map(|&r| r * r).sum();
+        for (w, &gradient) in self.forward.iter_mut().zip(&self.gradient) {
+            *w = -gradient / self.lambda;
+        }
+        let bound = self.prox.conjugate(&self.forward).map(|conjugate| {
+            let along: T = self.residual.iter().zip(self.data).map(|(&r, &g)| -r * g).sum();
+            conjugate.scale / self.lambda * (along - misfit) - conjugate.value
+        });
+        (misfit.sqrt(), bound)
+    }
+
+    /// f(x).
+    pub(super) fn penalty(&self, x: &[T]) -> T {
+        self.prox.value(x)
     }
 
     /// The step t.

@@ -1,3 +1,7 @@
+mod algorithms;
+mod quadratic;
+mod sparse_modelling;
+
 use super::*;
 use crate::error::Error;
 use crate::fixed_point::{Accelerated, Iterates, IterationOptions, iterate};

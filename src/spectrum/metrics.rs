@@ -1,7 +1,7 @@
 //! Distances between spectra, and their features.
 
 use super::Spectrum;
-use crate::error::{Result, check_finite, check_len, check_nonnegative};
+use crate::error::{Error, Result, check_len, check_nonnegative, check_scalar};
 use crate::real::Real;
 
 /// A local maximum of a spectrum.
@@ -12,6 +12,10 @@ pub struct Peak<T = f64> {
     pub position: T,
     /// Density there.
     pub height: T,
+    /// Full width at half maximum, where the density falls to half on both sides before it rises again.
+    pub width: Option<T>,
+    /// Weight ∫ density dω between the neighbouring minima (or ends of the grid).
+    pub weight: T,
 }
 
 impl<T: Real> Spectrum<T> {
@@ -35,17 +39,21 @@ impl<T: Real> Spectrum<T> {
     /// The k-th moment ∫ ωᵏ density dω (quadrature of the grid), in units of energyᵏ.
     pub fn moment(&self, k: u32) -> T {
         let (x, w) = (self.grid().points(), self.grid().weights());
-        x.iter().zip(w).zip(self.values()).map(|((&x, &w), &v)| x.powi(k as i32) * w * v).sum()
+        x.iter()
+            .zip(w)
+            .zip(self.values())
+            .map(|((&x, &w), &v)| x.powi(k.min(i32::MAX as u32) as i32) * w * v)
+            .sum()
     }
 
     /// The weight ∫ density dω between `from` and `to`, of the piecewise-linear interpolant (zero
-    /// outside the grid).
+    /// outside the grid); zero where `from` is not below `to`.
     ///
     /// # Errors
     /// A bound that is not finite.
     pub fn weight_between(&self, from: T, to: T) -> Result<T> {
-        check_finite("from", &[from])?;
-        check_finite("to", &[to])?;
+        check_scalar("from", from)?;
+        check_scalar("to", to)?;
         let (x, y) = (self.grid().points(), self.values());
         let mut total = T::zero();
         for j in 1..x.len() {
@@ -63,9 +71,9 @@ impl<T: Real> Spectrum<T> {
     /// Root-square error ‖a − ã‖₂ of the spectral weights, the loss of \[LO\] eq. 18.
     ///
     /// # Errors
-    /// Spectra on grids of different length.
+    /// Another density, or another grid.
     pub fn rse(&self, truth: &Self) -> Result<T> {
-        check_len("truth", truth.values().len(), self.values().len(), "this spectrum")?;
+        self.check_comparable(truth)?;
         let (a, b) = (self.weights(), truth.weights());
         Ok(a.iter().zip(&b).map(|(&a, &b)| (a - b) * (a - b)).sum::<T>().sqrt())
     }
@@ -73,25 +81,52 @@ impl<T: Real> Spectrum<T> {
     /// Relative L1 distance ∫|A − A_true| dω / ∫|A_true| dω.
     ///
     /// # Errors
-    /// Spectra on grids of different length.
+    /// Another density, or another grid; a truth that is zero.
     pub fn l1_error(&self, truth: &Self) -> Result<T> {
-        check_len("truth", truth.values().len(), self.values().len(), "this spectrum")?;
+        self.check_comparable(truth)?;
         let w = self.grid().weights();
         let (mut difference, mut total) = (T::zero(), T::zero());
         for ((&a, &b), &w) in self.values().iter().zip(truth.values()).zip(w) {
             difference += w * (a - b).abs();
             total += w * b.abs();
         }
+        if total == T::zero() {
+            let expected = "a spectrum that is not zero";
+            return Err(Error::OutOfRange { argument: "truth", value: 0.0, expected });
+        }
         Ok(difference / total)
+    }
+
+    /// `Err` unless `truth` holds the same density at the same frequencies (to √ε of the range).
+    fn check_comparable(&self, truth: &Self) -> Result<()> {
+        let (own, other) = (self.grid(), truth.grid());
+        check_len("truth", other.len(), own.len(), "this spectrum")?;
+        if self.density() != truth.density() {
+            return Err(Error::Unsupported {
+                argument: "truth",
+                value: truth.density().label(),
+                expected: self.density().label(),
+            });
+        }
+        let close = T::EPSILON.sqrt() * (own.max() - own.min());
+        match own.points().iter().zip(other.points()).position(|(&a, &b)| (a - b).abs() > close) {
+            None => Ok(()),
+            Some(index) => Err(Error::ElementOutOfRange {
+                argument: "truth",
+                index,
+                value: other.points()[index].as_f64(),
+                expected: "the frequencies of this spectrum; interpolate with `values_at`",
+            }),
+        }
     }
 
     /// Wasserstein-1 distance ∫ |∫_{−∞}^ω (A − A_true)| dω, an energy: how far weight has to be moved.
     /// Meant for spectra of equal norm.
     ///
     /// # Errors
-    /// Spectra on grids of different length.
+    /// Another density, or another grid.
     pub fn wasserstein1(&self, truth: &Self) -> Result<T> {
-        check_len("truth", truth.values().len(), self.values().len(), "this spectrum")?;
+        self.check_comparable(truth)?;
         let (a, b, x) = (self.weights(), truth.weights(), self.grid().points());
         let (mut cumulated, mut distance) = (T::zero(), T::zero());
         for j in 0..x.len() - 1 {
@@ -123,11 +158,20 @@ impl<T: Real> Spectrum<T> {
             }
             if rising_from > 0 && y[j + 1] < y[j] && y[rising_from] == y[j] {
                 if y[j] > fraction * largest {
-                    peaks.push(if rising_from == j {
+                    let (position, height) = if rising_from == j {
                         vertex(&x[j - 1..=j + 1], &y[j - 1..=j + 1])
                     } else {
-                        let middle = T::lit(0.5) * (x[rising_from] + x[j]);
-                        Peak { position: middle, height: y[j] }
+                        (T::lit(0.5) * (x[rising_from] + x[j]), y[j])
+                    };
+                    let half = T::lit(0.5) * height;
+                    let (left, low) = flank(x, y, half, (0..=rising_from).rev());
+                    let (right, high) = flank(x, y, half, j..y.len());
+                    let width = left.zip(right).map(|(l, r)| r - l);
+                    peaks.push(Peak {
+                        position,
+                        height,
+                        width,
+                        weight: self.weight_between(low, high)?,
                     });
                 }
                 rising_from = 0;
@@ -137,14 +181,36 @@ impl<T: Real> Spectrum<T> {
     }
 }
 
-/// Vertex of the parabola through three points, the middle one highest.
-fn vertex<T: Real>(x: &[T], y: &[T]) -> Peak<T> {
+/// Walks down one side of a peak, its top included: where the density passes `half`, and where it ends to
+/// fall.
+fn flank<T: Real>(
+    x: &[T],
+    y: &[T],
+    half: T,
+    mut side: impl Iterator<Item = usize>,
+) -> (Option<T>, T) {
+    let mut passed = None;
+    let mut last = side.next().unwrap_or(0);
+    for j in side {
+        if y[j] > y[last] {
+            break;
+        }
+        if y[last] > half && y[j] <= half {
+            passed = Some(x[last] + (y[last] - half) / (y[last] - y[j]) * (x[j] - x[last]));
+        }
+        last = j;
+    }
+    (passed, x[last])
+}
+
+/// Vertex of the parabola through three points, the middle one highest: position and height.
+fn vertex<T: Real>(x: &[T], y: &[T]) -> (T, T) {
     let (l, r) = (x[1] - x[0], x[2] - x[1]);
     let (dl, dr) = ((y[1] - y[0]) / l, (y[2] - y[1]) / r);
     let curvature = (dr - dl) / (l + r); // < 0
     let slope = (dl * r + dr * l) / (l + r); // at x[1]
     let shift = -slope / (curvature + curvature);
-    Peak { position: x[1] + shift, height: y[1] + T::lit(0.5) * slope * shift }
+    (x[1] + shift, y[1] + T::lit(0.5) * slope * shift)
 }
 
 impl<T: Real> approx::AbsDiffEq for Spectrum<T> {
@@ -227,6 +293,13 @@ mod tests {
         // The parabola's error in height is of order (h/σ)⁴/8 = 5e-8.
         assert!((peaks[0].position + 2.003).abs() < 1e-5 && (peaks[0].height - 1.0).abs() < 5e-8);
         assert!((peaks[1].position - 2.0).abs() < 1e-5 && (peaks[1].height - 0.5).abs() < 1e-8);
+        // Full width at half maximum 2√(2 ln 2) σ, by linear interpolation; weights √(2π) σ times the height.
+        let exact = 2.0 * (2.0 * 2.0_f64.ln()).sqrt() * 0.4;
+        for (peak, height) in peaks.iter().zip([1.0, 0.5]) {
+            assert!((peak.width.unwrap() - exact).abs() < 1e-4);
+            let weight = height * 0.4 * (2.0 * std::f64::consts::PI).sqrt();
+            assert!((peak.weight - weight).abs() < 1e-5, "{peak:?}");
+        }
         assert_eq!(two.peaks(0.6).unwrap().len(), 1);
         assert!((two.total_variation() - 3.0).abs() < 1e-4);
         assert!(two.peaks(f64::NAN).is_err());

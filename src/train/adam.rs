@@ -6,7 +6,9 @@
 //! m ← β₁ m + (1−β₁) g     v ← β₂ v + (1−β₂) g²     p ← p − r · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)
 //! ```
 
-use crate::error::{Error, Result, check_finite, check_len, check_positive, check_scalar};
+use crate::error::{
+    Error, Result, check_finite, check_len, check_nonnegative, check_positive, check_scalar,
+};
 use crate::linalg::dispatch;
 use crate::parallel;
 use crate::real::Real;
@@ -113,10 +115,13 @@ impl<T: Real> Adam<T> {
     /// Moves `parameters` along `gradient` with learning rate `rate`.
     ///
     /// # Errors
-    /// A slice of another length than the state.
+    /// A slice of another length than the state; a gradient that is not finite, a rate that is negative or
+    /// not finite: nothing is changed then.
     pub fn step(&mut self, parameters: &mut [T], gradient: &[T], rate: f64) -> Result<()> {
         check_len("parameters", parameters.len(), self.m.len(), "the optimiser's state")?;
         check_len("gradient", gradient.len(), self.m.len(), "the optimiser's state")?;
+        check_finite("gradient", gradient)?;
+        check_nonnegative("rate", rate)?;
         self.step_sum(parameters, || core::iter::once(gradient), rate);
         Ok(())
     }
@@ -264,5 +269,9 @@ mod tests {
         let mut adam = Adam::<f64>::new(AdamConfig::default(), 2).unwrap();
         assert!(adam.step(&mut [0.0; 2], &[0.0; 3], 0.1).is_err());
         assert!(adam.step(&mut [0.0; 1], &[0.0; 2], 0.1).is_err());
+        let mut p = [1.0, 2.0];
+        assert!(adam.step(&mut p, &[0.0, f64::NAN], 0.1).is_err());
+        assert!(adam.step(&mut p, &[0.0, 1.0], f64::NAN).is_err());
+        assert_eq!(p, [1.0, 2.0]);
     }
 }

@@ -50,6 +50,41 @@ pub(crate) fn dispatch<B: Vectorise>(body: B) -> B::Output {
     body.run()
 }
 
+/// Defines a function of slices and scalars whose body is compiled for AVX-512, AVX2 and the baseline: the
+/// struct of arguments that [`Vectorise`] asks for, written once. References share one lifetime.
+macro_rules! vectorised {
+    ($(#[$doc:meta])* $visible:vis fn $name:ident<$life:lifetime, T>(
+        $($argument:ident: $kind:ty),* $(,)?
+    ) -> $output:ty $body:block) => {
+        $(#[$doc])*
+        $visible fn $name<$life, T: $crate::real::Real>($($argument: $kind),*) -> $output {
+            struct Arguments<$life, T> {
+                $($argument: $kind),*
+            }
+            impl<$life, T: $crate::real::Real> $crate::linalg::Vectorise for Arguments<$life, T> {
+                type Output = $output;
+
+                #[inline(always)]
+                fn run(self) -> $output {
+                    let Arguments { $($argument),* } = self;
+                    $body
+                }
+            }
+            $crate::linalg::dispatch(Arguments { $($argument),* })
+        }
+    };
+}
+pub(crate) use vectorised;
+
+/// Whether `mul_add` in a dispatched loop is one instruction; where it is not, it is a slow function.
+#[inline]
+pub(crate) fn has_fused_multiply_add() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    #[cfg(not(target_arch = "x86_64"))]
+    return cfg!(target_arch = "aarch64");
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
 fn v4<B: Vectorise>(body: B) -> B::Output {

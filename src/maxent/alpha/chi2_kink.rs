@@ -118,7 +118,8 @@ impl<T: Real> AlphaRule<T> for Chi2Kink {
         for s in ladder {
             let (a, c) = (s.alpha.as_f64().log10(), s.chi2.as_f64().log10());
             if a.is_finite() && c.is_finite() {
-                (x.push(a), y.push(c));
+                x.push(a);
+                y.push(c);
             }
         }
         if x.len() < 5 {
@@ -193,13 +194,14 @@ mod tests {
                     n_good: 1.0,
                     gap: 0.0,
                     iterations: 1,
+                    converged: true,
                 }
             })
             .collect()
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(40))]
+        #![proptest_config(crate::test_support::cases(40))]
         #[test]
         fn recovers_the_kink_of_its_own_curve(
             a in -1.0..4.0, b in 1.0..8.0, c in 3.5..6.0, d in 0.8..3.0,

@@ -62,6 +62,7 @@ mod tests {
                     n_good,
                     gap: 0.0,
                     iterations: 3,
+                    converged: true,
                 }
             })
             .collect()

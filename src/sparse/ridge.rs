@@ -1,0 +1,231 @@
+//! Tikhonov's regularisation, λ given or chosen from the data.
+//!
+//! Source: Tikhonov (1963); Golub, Heath and Wahba, *Technometrics* 21, 215 (1979) for generalised
+//! cross-validation; Morozov (1966) for the discrepancy principle.
+
+use super::batch::single;
+use super::normal_equations::NormalEquations;
+use super::{BatchOutcome, BatchSolution, DataView};
+use crate::error::{Error, Result, check_positive};
+use crate::linalg::thin_svd;
+use crate::problem::Problem;
+use crate::real::Real;
+use crate::solution::{Solution, Solver, Status};
+use nalgebra::{DMatrix, DVector, DVectorView};
+
+/// How [`Ridge`] chooses λ.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RidgeRule<T = f64> {
+    /// This λ > 0.
+    Fixed(T),
+    /// The minimum of generalised cross-validation, ‖g − K a‖²/(N − tr K(KᵀK + λ)⁻¹Kᵀ)².
+    Gcv,
+    /// The λ where χ² = factor · N; wants the whitened view and error bars that can be believed.
+    Discrepancy {
+        /// Morozov's factor, 1 as a rule.
+        factor: T,
+    },
+}
+
+/// Minimises ½‖g − K a‖² + ½λ‖a‖² over spectral weights a of any sign: a = V diag(s/(s² + λ)) Uᵀ g.
+///
+/// λ is in units of ½‖g − K a‖² in the chosen [`DataView`], whitened unless set. The quick first look at a
+/// problem and the yardstick of what its data determine, not a spectrum to publish: nothing keeps it
+/// positive. A rule that does not apply to the data ends in [`Status::NoAlpha`], with the answer of
+/// generalised cross-validation. The certificate is the gap ‖e‖²/2λ of the gradient e.
+///
+/// ```
+/// use fredholm::{FermionTime, FrequencyGrid, Measurement, Problem, Ridge, Solver};
+///
+/// let tau: Vec<f64> = (0..=20).map(|i| 0.1 * f64::from(i)).collect();
+/// let g: Vec<f64> = tau.iter().map(|t| (-t).exp() / (1.0 + (-2.0_f64).exp())).collect();
+/// let data = Measurement::with_uniform_error(&tau, &g, 1e-3)?;
+/// let grid = FrequencyGrid::uniform(-4.0, 4.0, 41)?;
+/// let problem = Problem::new(&FermionTime::new(2.0)?, &data, &grid)?;
+///
+/// let solution = Ridge::default().solve(&problem)?; // λ by generalised cross-validation
+/// assert!((solution.report().norm - 1.0).abs() < 1e-2);
+/// # Ok::<(), fredholm::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ridge<T = f64> {
+    rule: RidgeRule<T>,
+    view: DataView,
+}
+
+impl<T: Real> Default for Ridge<T> {
+    fn default() -> Self {
+        Ridge { rule: RidgeRule::Gcv, view: DataView::Whitened }
+    }
+}
+
+impl<T: Real> Ridge<T> {
+    /// How λ is chosen. Default generalised cross-validation.
+    #[must_use]
+    pub fn rule(mut self, rule: RidgeRule<T>) -> Self {
+        self.rule = rule;
+        self
+    }
+
+    /// Which form of the data to fit. Default whitened.
+    #[must_use]
+    pub fn view(mut self, view: DataView) -> Self {
+        self.view = view;
+        self
+    }
+
+    fn check(&self) -> Result<()> {
+        match self.rule {
+            RidgeRule::Fixed(lambda) => check_positive("lambda", lambda),
+            RidgeRule::Gcv => Ok(()),
+            RidgeRule::Discrepancy { factor } => {
+                check_positive("factor", factor)?;
+                if self.view == DataView::Whitened {
+                    return Ok(());
+                }
+                Err(Error::Unsupported {
+                    argument: "rule",
+                    value: "discrepancy",
+                    expected: "the whitened view, where the noise is known to have variance 1",
+                })
+            }
+        }
+    }
+}
+
+/// The data in the basis of the singular vectors.
+struct Modes<T: Real> {
+    s: DVector<T>,
+    /// Uᵀg.
+    c: DVector<T>,
+    /// ‖g − UUᵀg‖².
+    outside: T,
+    /// Number of data.
+    rows: usize,
+}
+
+/// λ is searched for between these multiples of s_max².
+fn range<T: Real>() -> (T, T) {
+    (T::EPSILON * T::EPSILON, T::lit(1e3))
+}
+
+impl<T: Real> Modes<T> {
+    /// ‖g − K a‖² and N − tr K(KᵀK + λ)⁻¹Kᵀ at λ.
+    fn misfit(&self, lambda: T) -> (T, T) {
+        let mut misfit = self.outside;
+        let mut free = T::lit((self.rows - self.s.len()) as f64);
+        for (&s, &c) in self.s.iter().zip(&self.c) {
+            let f = lambda / (s * s + lambda);
+            misfit += f * f * c * c;
+            free += f;
+        }
+        (misfit, free)
+    }
+
+    /// ln λ at the minimum of generalised cross-validation: the best of a fine ladder, then golden section.
+    fn gcv(&self, low: T, high: T) -> T {
+        let score = |x: T| {
+            let (misfit, free) = self.misfit(x.exp());
+            misfit.ln() - T::lit(2.0) * free.ln()
+        };
+        const STEPS: usize = 200;
+        let h = (high - low) / T::lit(STEPS as f64);
+        let at = |i: usize| low + T::lit(i as f64) * h;
+        let mut best = (T::INFINITY, 0);
+        for i in 0..=STEPS {
+            let value = score(at(i));
+            if value < best.0 {
+                best = (value, i);
+            }
+        }
+        let (mut a, mut b) = (at(best.1.max(1) - 1), at((best.1 + 1).min(STEPS)));
+        let ratio = T::lit(0.5 * (5.0_f64.sqrt() - 1.0));
+        while b - a > T::lit(1e-3) {
+            let (c, d) = (b - ratio * (b - a), a + ratio * (b - a));
+            if score(c) < score(d) { b = d } else { a = c }
+        }
+        T::lit(0.5) * (a + b)
+    }
+
+    /// ln λ where the misfit is `target`, or why there is none: it increases with λ.
+    fn discrepancy(&self, low: T, high: T, target: T) -> core::result::Result<T, String> {
+        let misfit = |x: T| self.misfit(x.exp()).0;
+        let (mut a, mut b) = (low, high);
+        if misfit(a) > target {
+            return Err(format!(
+                "even the best fit has chi2 = {:.3e} > {:.3e}: the error bars are too small, or grid or \
+                 kernel do not fit the data",
+                misfit(a),
+                target
+            ));
+        }
+        if misfit(b) < target {
+            return Err(format!(
+                "the spectrum 0 already has chi2 = {:.3e} < {:.3e}",
+                misfit(b),
+                target
+            ));
+        }
+        while b - a > T::lit(64.0) * T::EPSILON * (T::one() + a.abs()) {
+            let middle = T::lit(0.5) * (a + b);
+            if misfit(middle) < target { a = middle } else { b = middle }
+        }
+        Ok(T::lit(0.5) * (a + b))
+    }
+}
+
+impl<T: Real> Solver<T> for Ridge<T> {
+    fn solve(&self, problem: &Problem<T>) -> Result<Solution<T>> {
+        self.check()?;
+        let (kernel, data) = (self.view.kernel(problem.model()), self.view.data(problem));
+        let made;
+        let svd = match self.view {
+            DataView::Whitened => problem.model().svd()?,
+            DataView::Raw => {
+                made = thin_svd("kernel", kernel)?;
+                &made
+            }
+        };
+        let g = DVectorView::from_slice(data, data.len());
+        let c = svd.u.transpose() * g;
+        let outside = (g - &svd.u * &c).norm_squared();
+        let modes = Modes { s: svd.s.clone(), c, outside, rows: data.len() };
+        let square = svd.s[0] * svd.s[0];
+        if square == T::zero() {
+            return Err(Error::OutOfRange {
+                argument: "kernel",
+                value: 0.0,
+                expected: "one that is not zero",
+            });
+        }
+        let (low, high) = ((square * range::<T>().0).ln(), (square * range::<T>().1).ln());
+        let mut status = Status::Converged;
+        let (lambda, rule) = match self.rule {
+            RidgeRule::Fixed(lambda) => (lambda, "fixed"),
+            RidgeRule::Gcv => (modes.gcv(low, high).exp(), "gcv"),
+            RidgeRule::Discrepancy { factor } => {
+                let target = factor * T::lit(data.len() as f64);
+                match modes.discrepancy(low, high, target) {
+                    Ok(x) => (x.exp(), "discrepancy"),
+                    Err(why) => {
+                        let reason = format!("{why}; lambda is that of cross-validation");
+                        status = Status::NoAlpha { rule: "discrepancy", reason };
+                        (modes.gcv(low, high).exp(), "gcv")
+                    }
+                }
+            }
+        };
+        let filtered = DVector::from_iterator(
+            modes.s.len(),
+            modes.s.iter().zip(&modes.c).map(|(&s, &c)| s / (s * s + lambda) * c),
+        );
+        let weights = svd.vt.transpose() * filtered;
+        let normal = NormalEquations::new(kernel, lambda)?;
+        let certificate = normal.certificates(data, weights.as_slice(), false).remove(0);
+        let batch = BatchSolution {
+            weights: DMatrix::from_column_slice(weights.len(), 1, weights.as_slice()),
+            outcomes: vec![BatchOutcome { status, iterations: 1, certificate }],
+        };
+        single(problem, batch, &format!("ridge, lambda = {lambda:e} ({rule})"))
+    }
+}
