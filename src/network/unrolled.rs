@@ -13,13 +13,14 @@
 //! ```
 //!
 //! All layers' W_e g are one product, as are all their gradients; a_{l+1} is not needed once layer l+1 is
-//! done, so its place takes u_l, and the workspace is two stacks of panels.
+//! done, so its place takes Jᵀδ, and the workspace is two stacks of panels. The factors η and 1−η are those of
+//! the products.
 
 use super::layer::{Layer, affine};
 use super::{Front, Initialization, Network, UnrolledArchitecture};
 use crate::error::{Error, Result, check_finite, check_len, check_nonnegative, check_positive};
 use crate::fixed_point::relax;
-use crate::linalg::{MatMut, MatRef, dispatch, gemm};
+use crate::linalg::{MatMut, MatRef, dispatch, gemm, gemm_scaled};
 use crate::prox::Prox;
 use crate::real::Real;
 use core::ops::Range;
@@ -194,17 +195,15 @@ impl<T: Real, P: Prox<T>> Unrolled<T, P> {
     }
 }
 
-/// Buffers of [`Unrolled`]: 2L + 2 panels of n numbers a sample.
+/// Buffers of [`Unrolled`]: 2L + 1 panels of n numbers a sample.
 #[derive(Debug, Clone)]
 pub struct UnrolledWorkspace<T> {
     /// Samples the panels have room for.
     capacity: usize,
     /// z_l of all layers.
     z: Vec<T>,
-    /// a_{l+1} of all layers; in the backward pass u_l.
+    /// a_{l+1} of all layers; in the backward pass Jᵀδ.
     a: Vec<T>,
-    /// prox(z_l) before relaxation.
-    y: Vec<T>,
     /// ∂L/∂a_{l+1}.
     delta: Vec<T>,
     /// Three samples, for operators that need them contiguous.
@@ -269,7 +268,6 @@ impl<T: Real, P: Prox<T>> Network<T> for Unrolled<T, P> {
             capacity: batch,
             z: vec![T::zero(); self.architecture.depth * panel],
             a: vec![T::zero(); self.architecture.depth * panel],
-            y: vec![T::zero(); panel],
             delta: vec![T::zero(); panel],
             columns: vec![T::zero(); 3 * self.architecture.output],
         }
@@ -302,20 +300,14 @@ impl<T: Real, P: Prox<T>> Network<T> for Unrolled<T, P> {
             if l > 0 {
                 affine(z, self.w_t(l), n, a, batch, true);
             }
+            prox_panel(&self.prox, z, batch, theta, out, &mut workspace.columns);
             if eta == T::one() {
-                prox_panel(&self.prox, z, batch, theta, out, &mut workspace.columns);
                 continue;
             }
-            let y = &mut workspace.y[..panel];
-            prox_panel(&self.prox, z, batch, theta, y, &mut workspace.columns);
             if l == 0 {
-                dispatch(|| out.iter_mut().zip(&*y).for_each(|(o, &y)| *o = eta * y));
+                dispatch(|| out.iter_mut().for_each(|o| *o *= eta));
             } else {
-                dispatch(|| {
-                    for ((o, &y), &a) in out.iter_mut().zip(&*y).zip(a) {
-                        *o = relax(eta, a, y);
-                    }
-                });
+                dispatch(|| out.iter_mut().zip(a).for_each(|(o, &a)| *o = relax(eta, a, *o)));
             }
         }
         &workspace.a[(depth - 1) * panel..][..panel]
@@ -339,22 +331,15 @@ impl<T: Real, P: Prox<T>> Network<T> for Unrolled<T, P> {
         let (d_w_e, d_w_t) = d_weights.split_at_mut(self.stacked());
         let delta = &mut workspace.delta[..panel];
         delta.copy_from_slice(upstream);
+        let add = accumulate.then(T::one);
         for l in (0..depth).rev() {
             let z = &workspace.z[l * panel..][..panel];
             let (before, u) = workspace.a.split_at_mut(l * panel);
             let (u, theta) = (&mut u[..panel], self.parameters[self.theta(l)]);
+            // In the place of a_{l+1} now Jᵀδ; the factor η is left to the products.
             let slope =
                 eta * vjp_panel(&self.prox, z, batch, theta, delta, u, &mut workspace.columns);
             d_theta[l] = if accumulate { d_theta[l] + slope } else { slope };
-            if eta != T::one() {
-                let keep = T::one() - eta;
-                dispatch(|| {
-                    for (u, d) in u.iter_mut().zip(&mut *delta) {
-                        *u *= eta;
-                        *d *= keep;
-                    }
-                });
-            }
             let d_w_t = &mut d_w_t[l * n * n..][..n * n];
             if l == 0 {
                 // a₁ = 0: the first W_t has no effect.
@@ -365,13 +350,14 @@ impl<T: Real, P: Prox<T>> Network<T> for Unrolled<T, P> {
             }
             let u = MatRef::row_major(u, n, batch);
             let a = MatRef::row_major(&before[(l - 1) * panel..], n, batch);
-            gemm(MatMut::row_major(d_w_t, n, n), u, a.t(), accumulate);
+            gemm_scaled(MatMut::row_major(d_w_t, n, n), add, eta, u, a.t());
             let w_t = MatRef::row_major(self.w_t(l), n, n);
-            gemm(MatMut::row_major(delta, n, batch), w_t.t(), u, eta != T::one());
+            let keep = (eta != T::one()).then_some(T::one() - eta);
+            gemm_scaled(MatMut::row_major(delta, n, batch), keep, eta, w_t.t(), u);
         }
         let u = MatRef::row_major(&workspace.a, depth * n, batch);
         let g = MatRef::row_major(input, m, batch);
-        gemm(MatMut::row_major(d_w_e, depth * n, m), u, g.t(), accumulate);
+        gemm_scaled(MatMut::row_major(d_w_e, depth * n, m), add, eta, u, g.t());
     }
 }
 

@@ -109,6 +109,20 @@ pub(crate) fn gemm<T: Real>(
     b: MatRef<'_, T>,
     accumulate: bool,
 ) {
+    gemm_scaled(c, accumulate.then(T::one), T::one(), a, b);
+}
+
+/// C = keep·C + factor·A·B; without `keep`, what C held is not read. One thread.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub(crate) fn gemm_scaled<T: Real>(
+    c: MatMut<'_, T>,
+    keep: Option<T>,
+    factor: T,
+    a: MatRef<'_, T>,
+    b: MatRef<'_, T>,
+) {
     assert!(
         c.rows == a.rows && c.columns == b.columns && a.columns == b.rows,
         "product of {}x{} and {}x{} into {}x{}",
@@ -129,15 +143,15 @@ pub(crate) fn gemm<T: Real>(
             c.data.as_mut_ptr(),
             c.column_stride as isize,
             c.row_stride as isize,
-            accumulate,
+            keep.is_some(),
             a.data.as_ptr(),
             a.column_stride as isize,
             a.row_stride as isize,
             b.data.as_ptr(),
             b.column_stride as isize,
             b.row_stride as isize,
-            T::one(),
-            T::one(),
+            keep.unwrap_or_else(T::one),
+            factor,
             false,
             false,
             false,
@@ -173,6 +187,10 @@ mod tests {
                 let mut c = DMatrix::from_element(m, n, 2.0);
                 gemm(MatMut::column_major(c.as_mut_slice(), m, n), va, vb, true);
                 assert!((c.add_scalar(-2.0) - &expected).norm() < 1e-13);
+                let mut e = DMatrix::from_element(m, n, 2.0);
+                let view = MatMut::column_major(e.as_mut_slice(), m, n);
+                gemm_scaled(view, Some(0.25), 3.0, va, vb);
+                assert!((e - (&expected * 3.0).add_scalar(0.5)).norm() < 1e-13);
                 let mut d = vec![9.0; m * n];
                 gemm(MatMut::row_major(&mut d, m, n), va, vb, false);
                 for i in 0..m {

@@ -5,5 +5,5 @@
 mod gemm;
 mod simd;
 
-pub(crate) use gemm::{MatMut, MatRef, gemm};
+pub(crate) use gemm::{MatMut, MatRef, gemm, gemm_scaled};
 pub(crate) use simd::{Vectorise, dispatch, has_fused_multiply_add, vectorised};
