@@ -7,6 +7,7 @@
 //! - `jacobi`: singular values of small matrices that may be degenerate or rank-deficient;
 //! - `norm`: a rigorous bound of the spectral norm, for step sizes;
 //! - `cholesky`: small dense positive definite systems without allocation;
+//! - `jacobi`: singular values where those of bidiagonalisation err;
 //! - `band`, `banded_rows`: symmetric banded matrices with their Cholesky factors, and the rows of
 //!   banded quadratic forms;
 //! - `elementwise`: exp over arrays, sums in lanes, compensated residuals.
