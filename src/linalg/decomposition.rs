@@ -2,20 +2,10 @@
 
 use super::jacobi::jacobi_svd;
 use super::machine::{MatMut, MatRef, gemm};
+use super::svd::Svd;
 use crate::error::{Error, Result};
 use crate::real::Real;
 use nalgebra::{DMatrix, DVector};
-
-/// Thin singular value decomposition A = U diag(s) Vᵀ, s descending.
-#[derive(Debug, Clone)]
-pub(crate) struct Svd<T: Real> {
-    /// rows × k, orthonormal columns.
-    pub(crate) u: DMatrix<T>,
-    /// k = min(rows, columns) singular values, descending.
-    pub(crate) s: DVector<T>,
-    /// k × columns, orthonormal rows.
-    pub(crate) vt: DMatrix<T>,
-}
 
 /// Iterations after which a decomposition gives up: two or three a value are usual.
 fn limit<T: Real>(a: &DMatrix<T>) -> usize {

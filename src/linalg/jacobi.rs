@@ -4,8 +4,8 @@
 //! Slower than bidiagonalisation for large matrices, but right where singular values coincide or vanish:
 //! the QR iteration of nalgebra 0.35 was seen to err by 5 % there.
 
-use super::decomposition::Svd;
 use super::elementwise::dot;
+use super::svd::Svd;
 use crate::real::Real;
 use nalgebra::{DMatrix, DVector};
 

@@ -20,16 +20,18 @@ mod elementwise;
 mod jacobi;
 mod machine;
 mod norm;
+mod svd;
 
 pub use band::SymmetricBand;
 pub use banded_rows::BandedRows;
 
 pub(crate) use band::BandCholesky;
 pub(crate) use cholesky::Cholesky;
-pub(crate) use decomposition::{Svd, symmetric_eigen, thin_svd};
+pub(crate) use decomposition::{symmetric_eigen, thin_svd};
 pub(crate) use elementwise::{LANES, add_product_t, dot, exp, product, residual};
 pub(crate) use jacobi::jacobi_svd;
 pub(crate) use machine::{
     MatMut, MatRef, Vectorise, dispatch, gemm, gemm_scaled, has_fused_multiply_add,
 };
 pub(crate) use norm::squared_norm_bound;
+pub(crate) use svd::Svd;
