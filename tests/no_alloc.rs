@@ -1,5 +1,4 @@
 //! Iterations allocate nothing per step: counted by an allocator of this test's own.
-#![allow(unsafe_code)]
 
 use fredholm::nalgebra::DMatrix;
 use fredholm::{
@@ -9,39 +8,12 @@ use fredholm::{
     NonNegative, OneSidedSoftThreshold, PrimalDual, Prox, ProximalGradientMap, Real, Relaxed,
     Simplex, SoftThreshold, TotalVariation, Translated, iterate,
 };
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::ops::ControlFlow;
 
-thread_local! {
-    /// Allocations of this thread: tests that run beside do not disturb the count.
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-}
+#[path = "common/allocations.rs"]
+mod allocations;
 
-struct Counting;
-
-// SAFETY: hands every request to the system's allocator unchanged; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promises are the system allocator's demands.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn allocations(run: impl FnOnce()) -> usize {
-    let before = COUNT.get();
-    run();
-    COUNT.get() - before
-}
+use allocations::allocations;
 
 #[test]
 fn the_counter_counts() {

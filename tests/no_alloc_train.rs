@@ -5,7 +5,6 @@
 //!
 //! Counted on this thread by a global allocator, hence a test binary of its own; on one thread, where the
 //! whole step runs on it.
-#![allow(unsafe_code)]
 
 use fredholm::nalgebra::DMatrix;
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
@@ -13,38 +12,11 @@ use fredholm::{
     FermionTime, ForwardModel, FrequencyGrid, GaussianMixture, Initialization, NoiseLevel, Rlista,
     SoftThreshold, TrainOptions, Trainer, TrainingSet, UnrolledArchitecture, Whitening,
 };
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 
-thread_local! {
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-}
+#[path = "common/allocations.rs"]
+mod allocations;
 
-struct Counting;
-
-// SAFETY: hands every request to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // A thread being torn down has no count any more.
-        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller keeps the contract of `GlobalAlloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn allocations(work: impl FnOnce()) -> usize {
-    let before = COUNT.get();
-    work();
-    COUNT.get() - before
-}
+use allocations::allocations;
 
 fn steps_allocate_nothing_of_their_own() {
     let tau: Vec<f64> = (0..100).map(|i| 16.0 * f64::from(i) / 99.0).collect();
