@@ -30,7 +30,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// Allocations of this thread while `run` runs.
-pub fn allocations(run: impl FnOnce()) -> usize {
+pub(crate) fn allocations(run: impl FnOnce()) -> usize {
     let before = COUNT.get();
     run();
     COUNT.get() - before
