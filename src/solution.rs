@@ -178,8 +178,8 @@ impl fmt::Display for Warning {
             ),
             Warning::Underfitted { chi2_per_datum } => write!(
                 f,
-                "the answer has chi2/N = {chi2_per_datum:.3} although the data can be fitted: alpha, or \
-                 the weight of another prior, is too large"
+                "the answer has chi2/N = {chi2_per_datum:.3} although a better fit may exist: the weight of \
+                 its prior (alpha, lambda) is too large, or the method went no further"
             ),
             Warning::LooseErrors { chi2_per_datum } => write!(
                 f,
@@ -298,6 +298,11 @@ impl<T: Real> Solution<T> {
         report.chi2 = problem.chi2(weights)?;
         report.n_data = problem.whitened_data().len();
         report.norm = weights.iter().copied().sum();
+        let (chi2, n) = (report.chi2.as_f64(), report.n_data as f64);
+        // Maximum entropy has judged its own fit by what α can reach.
+        if report.maxent.is_none() && is_poor(chi2, n) {
+            report.warnings.push(Warning::Underfitted { chi2_per_datum: chi2 / n });
+        }
         let notes = &problem.model().whitening().report().notes;
         report.warnings.extend(notes.iter().cloned().map(Warning::Note));
         report.warnings.extend(spectrum_warnings(&spectrum));
@@ -318,6 +323,11 @@ impl<T: Real> Solution<T> {
     pub fn report(&self) -> &Report<T> {
         &self.report
     }
+}
+
+/// Whether χ² is far above what noise alone leaves, N ± √(2N).
+pub(crate) fn is_poor(chi2: f64, n: f64) -> bool {
+    chi2 > 2.0 * n && chi2 > n + 6.0 * (2.0 * n).sqrt()
 }
 
 /// Flags of a doubtful spectrum: weight at the grid's ends, negative weight.

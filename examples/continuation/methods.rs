@@ -3,8 +3,8 @@
 use crate::args::{Args, NONNEGATIVE, POSITIVE, number};
 use crate::fault::Fault;
 use fredholm::{
-    Chi2Kink, DataView, DefaultModel, FixedAlpha, Gcv, MaxEnt, Nnls, OneSidedSoftThreshold,
-    Problem, ProximalGradient, Result, Ridge, Solution, Solver, SparseModelling,
+    Chi2Kink, DataView, DefaultModel, FixedAlpha, Gcv, MaxEnt, OneSidedSoftThreshold, Problem,
+    ProximalGradient, Result, Solution,
 };
 use std::fmt::Arguments;
 use std::ops::ControlFlow;
@@ -40,28 +40,6 @@ pub(crate) const METHODS: &[Method] = &[
         help: &["the same, accelerated"],
         options: &["--lambda", "--iterations"],
         solve: |setup, progress| sparse(ProximalGradient::fista(setup.lambda), setup, progress),
-    },
-    Method {
-        name: "sparse",
-        help: &[
-            "sparse modelling: few singular coordinates, A >= 0, sum(a) = N; lambda by the elbow",
-        ],
-        options: &["--norm"],
-        solve: |setup, _| SparseModelling::default().sum_rule(setup.norm).solve(setup.problem),
-    },
-    Method {
-        name: "nnls",
-        help: &["exact non-negative least squares on the data as they are, ridge 1e-6"],
-        options: &[],
-        solve: |setup, _| Nnls::new(1e-6).solve(setup.problem),
-    },
-    Method {
-        name: "ridge",
-        help: &[
-            "Tikhonov's regularisation, its weight by generalised cross-validation; A of any sign",
-        ],
-        options: &[],
-        solve: |setup, _| Ridge::default().solve(setup.problem),
     },
 ];
 

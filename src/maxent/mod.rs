@@ -26,7 +26,7 @@ use crate::prior::{Entropy, Kinetic, Legendre, Prior};
 use crate::problem::Problem;
 use crate::real::Real;
 use crate::solution::{
-    Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning,
+    Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning, is_poor,
 };
 use crate::spectrum::DefaultModel;
 use core::ops::ControlFlow;
@@ -368,15 +368,13 @@ impl<T: Real> MaxEnt<T> {
     ) -> Vec<Warning> {
         let mut warnings = Vec::new();
         let (n, ladder) = (problem.whitened_data().len() as f64, &maxent.ladder);
-        // Noise alone: χ² = N ± √(2N).
-        let far_above = |chi2: f64| chi2 > 2.0 * n && chi2 > n + 6.0 * (2.0 * n).sqrt();
         // What α can reach, or where the ladder does not tell, what any weights could.
         let free =
             self.alpha.fixed().is_none() && self.kinetic == T::zero() && self.priors.is_empty();
         let ladder_least = ladder.iter().map(|s| s.chi2.as_f64()).fold(f64::INFINITY, f64::min);
         let least = if free { ladder_least } else { chi2_outside.as_f64() };
         let chi2 = answer.chi2.as_f64();
-        if far_above(least) {
+        if is_poor(least, n) {
             let flat = DVectorView::from_slice(problem.grid().weights(), problem.grid().len());
             let fit = problem.whitened_kernel() * flat;
             let overlap: T = fit.iter().zip(problem.whitened_data()).map(|(&f, &g)| f * g).sum();
@@ -384,7 +382,7 @@ impl<T: Real> MaxEnt<T> {
                 warnings.push(Warning::OppositeSign);
             }
             warnings.push(Warning::PoorFit { chi2_per_datum: least / n });
-        } else if far_above(chi2) {
+        } else if is_poor(chi2, n) {
             warnings.push(Warning::Underfitted { chi2_per_datum: chi2 / n });
         }
         let spare = n - answer.n_good.as_f64();
