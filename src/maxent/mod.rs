@@ -293,6 +293,7 @@ impl<T: Real> MaxEnt<T> {
             chi2: answer.chi2,
             n_data,
             norm: answer.norm,
+            residual_correlation: None,
             iterations: ladder.iterations() + answer.iterations,
             certificate,
             warnings: self.warnings(&maxent, problem, modes.chi2_outside, &answer),
