@@ -10,7 +10,7 @@
 //!
 //! `modes` holds the data both see, `objective` the priors, `engine` what the solvers share, `ladder` the
 //! annealing from large to small α, `extrapolation` what foresees its next step, `alpha` the rules that
-//! choose it, `doubts` what a reader of the answer should be told.
+//! choose it, `doubts` what a reader of the answer should be told, `posterior` what the data leave open.
 
 mod alpha;
 mod builder;
@@ -21,6 +21,7 @@ mod extrapolation;
 mod ladder;
 mod modes;
 mod objective;
+mod posterior;
 mod prepared;
 mod primal;
 #[cfg(test)]
@@ -28,4 +29,5 @@ mod tests;
 
 pub use alpha::{AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv};
 pub use builder::{MaxEnt, MaxEntSolver};
+pub use posterior::Posterior;
 pub use prepared::PreparedMaxEnt;

@@ -40,8 +40,8 @@ use std::sync::Arc;
 pub struct PreparedMaxEnt<T: Real = f64> {
     settings: MaxEnt<T>,
     model: Arc<ForwardModel<T>>,
-    objective: Objective<T>,
-    modes: Modes<T>,
+    pub(super) objective: Objective<T>,
+    pub(super) modes: Modes<T>,
     alphas: Vec<T>,
 }
 
