@@ -10,6 +10,8 @@
 //! - `jacobi`: singular values where those of bidiagonalisation err;
 //! - `band`, `banded_rows`: symmetric banded matrices with their Cholesky factors, and the rows of
 //!   banded quadratic forms;
+//! - `lanes`, `lane_cholesky`, `lane_band`: several small systems side by side, one in each lane of a vector
+//!   register;
 //! - `elementwise`: exp over arrays, sums in lanes, compensated residuals.
 
 mod band;
@@ -18,6 +20,9 @@ mod cholesky;
 mod decomposition;
 mod elementwise;
 mod jacobi;
+mod lane_band;
+mod lane_cholesky;
+mod lanes;
 mod machine;
 mod norm;
 mod svd;
@@ -30,6 +35,9 @@ pub(crate) use cholesky::Cholesky;
 pub(crate) use decomposition::{symmetric_eigen, thin_svd};
 pub(crate) use elementwise::{LANES, add_product_t, dot, exp, product, residual};
 pub(crate) use jacobi::jacobi_svd;
+pub(crate) use lane_band::LaneBandCholesky;
+pub(crate) use lane_cholesky::LaneCholesky;
+pub(crate) use lanes::{Lanes, join_lanes, lane_dots, lane_product, lane_product_t, split_lanes};
 pub(crate) use machine::{
     MatMut, MatRef, Vectorise, dispatch, gemm, gemm_scaled, has_fused_multiply_add,
 };

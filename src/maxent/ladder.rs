@@ -40,6 +40,16 @@ pub(super) struct Ladder<T> {
 }
 
 impl<T: Real> Ladder<T> {
+    /// Room for `points` steps with states of a length.
+    pub(super) fn new(points: usize, state_len: usize) -> Self {
+        Ladder {
+            steps: Vec::with_capacity(points),
+            states: Vec::with_capacity(points * state_len),
+            state_len,
+            status: Status::Converged,
+        }
+    }
+
     /// Solves at every α in turn. Ends early where the observer asks for it or a step does not converge.
     pub(super) fn run(
         engine: &mut dyn Engine<T>,
@@ -48,33 +58,12 @@ impl<T: Real> Ladder<T> {
         max_iterations: usize,
         observer: &mut dyn FnMut(&LadderStep<T>) -> ControlFlow<()>,
     ) -> Self {
-        let state_len = engine.state_len();
-        let mut ladder = Ladder {
-            steps: Vec::with_capacity(alphas.len()),
-            states: vec![T::zero(); alphas.len() * state_len],
-            state_len,
-            status: Status::Converged,
-        };
-        for (&alpha, state) in alphas.iter().zip(0..) {
+        let mut ladder = Ladder::new(alphas.len(), engine.state_len());
+        for &alpha in alphas {
             let outcome = engine.solve(alpha, tolerance, max_iterations);
-            engine.save(&mut ladder.states[state * state_len..][..state_len]);
-            let Outcome { chi2, entropy, n_good, log_probability, gap, iterations, status, .. } =
-                outcome;
-            let converged = status.is_success();
-            let step = LadderStep {
-                alpha,
-                chi2,
-                entropy,
-                n_good,
-                log_probability,
-                gap,
-                iterations,
-                converged,
-            };
-            ladder.steps.push(step);
+            let step = ladder.push(alpha, outcome, |state| engine.save(state));
             // Whatever starts from a failure fails as well.
-            if !converged {
-                ladder.status = status;
+            if !step.converged {
                 break;
             }
             if observer(&step).is_break() {
@@ -83,6 +72,33 @@ impl<T: Real> Ladder<T> {
             }
         }
         ladder
+    }
+
+    /// Adds the optimum at the next α, with the state that `save` writes.
+    pub(super) fn push(
+        &mut self,
+        alpha: T,
+        outcome: Outcome<T>,
+        save: impl FnOnce(&mut [T]),
+    ) -> LadderStep<T> {
+        let start = self.states.len();
+        self.states.resize(start + self.state_len, T::zero());
+        save(&mut self.states[start..]);
+        let Outcome { chi2, entropy, n_good, log_probability, gap, iterations, status, .. } = outcome;
+        let converged = status.is_success();
+        let step = LadderStep {
+            alpha,
+            chi2,
+            entropy,
+            n_good,
+            log_probability,
+            gap,
+            iterations,
+            converged,
+        };
+        self.steps.push(step);
+        self.status = if converged { Status::Converged } else { status };
+        step
     }
 
     /// Puts the engine back to the nearest converged step at or above `alpha` (the first step, if there is

@@ -72,6 +72,20 @@ impl<T: Real> Legendre<T> for Entropy<T> {
         exp(u, &self.default, h);
     }
 
+    fn conjugate_curvature(&self, h: &[T], out: &mut [T]) {
+        out.copy_from_slice(h);
+    }
+
+    /// Σ [h u − h + d].
+    fn value_at(&self, u: &[T], h: &[T]) -> T {
+        // h may be a weight below which exp does not go; there h u is nothing.
+        let term = |((&u, &h), &d)| {
+            let u = if u < -T::lit(500.0) { -T::lit(500.0) } else { u };
+            h * u - (h - d)
+        };
+        u.iter().zip(h).zip(&self.default).map(term).sum()
+    }
+
     /// Σ h (e^δ − 1 − δ).
     fn divergence(&self, h: &[T], delta: &[T]) -> T {
         let excess = |&x: &T| {
