@@ -106,7 +106,10 @@ pub use kernel::{
     FromFn, Kernel, Laplace, Matsubara, Transformed,
 };
 pub use linalg::{BandedRows, SymmetricBand};
-pub use maxent::{AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv, MaxEnt, MaxEntSolver};
+pub use maxent::{
+    AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv, MaxEnt, MaxEntGradient, MaxEntSolver,
+    Sensitivity,
+};
 pub use nalgebra;
 pub use network::{
     BoundLayer, ConvolutionArchitecture, ConvolutionNetwork, ConvolutionWorkspace,

@@ -9,16 +9,19 @@
 //! annealing from large to small α, `alpha` the rules that choose it.
 
 mod alpha;
+mod curvature;
 mod dual;
 mod engine;
 mod ladder;
 mod modes;
 mod objective;
 mod primal;
+mod sensitivity;
 #[cfg(test)]
 mod tests;
 
 pub use alpha::{AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv};
+pub use sensitivity::{MaxEntGradient, Sensitivity};
 
 use crate::error::{Error, Result, check_count, check_nonnegative, check_positive};
 use crate::linalg::SymmetricBand;
