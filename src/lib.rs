@@ -94,9 +94,10 @@ mod train;
 
 pub use error::{Error, Result};
 pub use fixed_point::{
-    Accelerated, Admm, Anderson, AugmentedMinimizer, Backtracking, ConjugateGradients,
-    DouglasRachford, FixedPoint, FixedPointMap, Iterates, IterationInfo, IterationOptions,
-    IterationReport, PrimalDual, Relaxed, iterate,
+    Accelerated, Adjoint, AdjointSolver, Admm, Anderson, AugmentedMinimizer, Backtracking,
+    ConjugateGradients, DifferentiableMap, DifferentiablePoint, DouglasRachford, FixedPoint,
+    FixedPointGradient, FixedPointMap, Iterates, IterationInfo, IterationOptions, IterationReport,
+    PrimalDual, Relaxed, iterate,
 };
 pub use gradient_check::check_gradient;
 pub use grid::FrequencyGrid;
@@ -108,7 +109,7 @@ pub use kernel::{
 pub use linalg::{BandedRows, SymmetricBand};
 pub use maxent::{
     AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv, MaxEnt, MaxEntGradient, MaxEntSolver,
-    Sensitivity,
+    PreparedMaxEnt, Sensitivity,
 };
 pub use nalgebra;
 pub use network::{

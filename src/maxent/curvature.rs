@@ -7,6 +7,7 @@ use super::objective::Objective;
 use crate::error::{Error, Result, check_all_positive, check_len, check_positive};
 use crate::real::Real;
 use crate::scratch::with_scratch;
+use std::sync::Arc;
 
 /// Corrections by the residual after a first solve: one is enough, the other for what is nearly singular.
 const REFINEMENTS: usize = 2;
@@ -18,7 +19,7 @@ const REFINEMENTS: usize = 2;
 /// make up for it.
 #[derive(Debug, Clone)]
 pub(super) struct Curvature<T> {
-    modes: Modes<T>,
+    modes: Arc<Modes<T>>,
     alpha: T,
     schur: Schur<T>,
 }
@@ -29,7 +30,7 @@ impl<T: Real> Curvature<T> {
     /// # Errors
     /// α or weights not positive; weights of another length; an objective that is not strictly convex there.
     pub(super) fn new(
-        modes: Modes<T>,
+        modes: Arc<Modes<T>>,
         objective: &Objective<T>,
         alpha: T,
         h: &[T],
@@ -114,13 +115,12 @@ mod tests {
     use crate::prior::{Entropy, Kinetic, Prior};
     use crate::problem::Problem;
     use nalgebra::{DMatrix, DVector};
-    use std::sync::Arc;
 
     #[test]
     fn inverse_is_that_of_the_dense_matrix() {
         let (n_tau, n) = (20, 33);
         let tau: Vec<f64> = (0..n_tau).map(|i| 5.0 * f64::from(i) / 19.0).collect();
-        let data = Measurement::with_uniform_error(&tau, &vec![0.3; 20], 1e-2).unwrap();
+        let data = Measurement::with_uniform_error(&tau, &[0.3; 20], 1e-2).unwrap();
         let grid = FrequencyGrid::tangent(-4.0, 4.0, n, 0.4).unwrap();
         let problem = Problem::new(&FermionTime::new(5.0).unwrap(), &data, &grid).unwrap();
         let h: Vec<f64> = grid
@@ -140,7 +140,7 @@ mod tests {
                 let fixed: Vec<(f64, Arc<dyn Prior<f64>>)> =
                     vec![(lambda, Arc::new(kinetic.clone()))];
                 let objective = Objective::new(entropy, fixed, n).unwrap();
-                let modes = Modes::new(&problem).unwrap();
+                let modes = Arc::new(Modes::new(problem.model()).unwrap());
                 let curvature = Curvature::new(modes, &objective, alpha, &h).unwrap();
                 let mut w = v.clone();
                 curvature.solve(&mut w);
@@ -148,19 +148,19 @@ mod tests {
                 let gamma = k.transpose() * k
                     + DMatrix::from_fn(n, n, |i, j| band.get(i, j))
                     + DMatrix::from_diagonal(&diagonal);
-                // In the scale of h, where Γ is no worse conditioned than the problem is.
-                let w = DVector::from_vec(w);
+                // In the scale √h the least eigenvalue is α or more.
                 let scale = DVector::from_iterator(n, h.iter().map(|h| h.sqrt()));
-                let residual = (&gamma * &w - DVector::from_column_slice(&v)).component_mul(&scale);
-                let size = DVector::from_column_slice(&v).component_mul(&scale).norm();
-                assert!(residual.norm() < 1e-10 * size, "{lambda} {alpha}: {:e}", residual.norm());
-                // A dense solver agrees, as far as its own rounding allows.
                 let scaled = DMatrix::from_fn(n, n, |i, j| scale[i] * gamma[(i, j)] * scale[j]);
                 let right = scale.component_mul(&DVector::from_column_slice(&v));
-                let dense = scaled.cholesky().unwrap().solve(&right).component_mul(&scale);
-                let difference = (&dense - &w).component_div(&scale).norm();
-                let size = w.component_div(&scale).norm();
-                assert!(difference < 1e-9 * size, "{lambda} {alpha}: {difference:e} of {size:e}");
+                let w = DVector::from_vec(w).component_div(&scale);
+                // Backward stable: the residual is rounding of the product itself.
+                let residual = (&scaled * &w - &right).norm();
+                let (size, rounding) = (scaled.norm(), 16.0 * f64::EPSILON);
+                assert!(residual < rounding * size * w.norm(), "{lambda} {alpha}: {residual:e}");
+                let dense = scaled.cholesky().unwrap().solve(&right);
+                let difference = (dense - &w).norm();
+                let bound = rounding * size / alpha * w.norm();
+                assert!(difference < bound, "{lambda} {alpha}: {difference:e} > {bound:e}");
             }
         }
     }
@@ -172,8 +172,9 @@ mod tests {
         let problem = Problem::new(&FermionTime::new(1.0).unwrap(), &data, &grid).unwrap();
         let entropy = Arc::new(Entropy::new(vec![0.1; 4]).unwrap());
         let objective = Objective::new(entropy, Vec::new(), 4).unwrap();
-        let modes = Modes::new(&problem).unwrap();
-        let at = |alpha, h: &[f64]| Curvature::new(modes.clone(), &objective, alpha, h).is_err();
+        let modes = Arc::new(Modes::new(problem.model()).unwrap());
+        let at =
+            |alpha, h: &[f64]| Curvature::new(Arc::clone(&modes), &objective, alpha, h).is_err();
         assert!(at(0.0, &[0.1; 4]) && at(1.0, &[0.1; 3]) && at(1.0, &[0.1, 0.1, 0.0, 0.1]));
         assert!(at(f64::NAN, &[0.1; 4]) && !at(1.0, &[0.1; 4]));
     }

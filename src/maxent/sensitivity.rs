@@ -6,9 +6,10 @@
 //! was found, or on how many iterations that took. Source: Krantz and Parks, *The Implicit Function Theorem*;
 //! for optima, Blondel et al., *NeurIPS* 35 (2022).
 
+use super::builder::MaxEnt;
 use super::curvature::Curvature;
-use super::modes::Modes;
-use super::{MaxEnt, Objective};
+use super::objective::Objective;
+use super::prepared::PreparedMaxEnt;
 use crate::error::{Error, Result, check_finite, check_len};
 use crate::linalg::{MatMut, MatRef, dot, gemm};
 use crate::prior::{Kinetic, Prior};
@@ -28,8 +29,8 @@ const FAR: f64 = 1e-2;
 pub struct Sensitivity<T: Real = f64> {
     curvature: Curvature<T>,
     model: Arc<ForwardModel<T>>,
-    /// α ∂∇φ/∂d, negated: what the default weights' derivative is made of; none for a prior of the user's.
-    by_default: Option<Vec<T>>,
+    /// −α ∂∇φ/∂d; empty for a prior of the user's.
+    by_default: Vec<T>,
     /// ∇φ(h).
     by_alpha: Vec<T>,
     /// ∇P(h) of the kinetic prior, then of every other in the order it was added.
@@ -78,14 +79,29 @@ impl<T: Real> MaxEnt<T> {
     /// ```
     ///
     /// # Errors
-    /// A solution of another method, grid or kinetic weight, or one that is not the optimum of this objective
-    /// (Newton's step from it exceeds 1 % of its norm); priors that are not convex there; bad parameters.
+    /// As [`prepare`](Self::prepare) and [`PreparedMaxEnt::sensitivity`].
     pub fn sensitivity(
         &self,
         problem: &Problem<T>,
         solution: &Solution<T>,
     ) -> Result<Sensitivity<T>> {
-        self.check()?;
+        self.prepare(problem.model())?.sensitivity(problem, solution)
+    }
+}
+
+impl<T: Real> PreparedMaxEnt<T> {
+    /// As [`MaxEnt::sensitivity`].
+    ///
+    /// # Errors
+    /// A problem of another model; a solution of another method or grid, or one that is not the optimum of
+    /// this objective at its α (Newton's step from it exceeds 1 % of its norm); priors that are not convex
+    /// there.
+    pub fn sensitivity(
+        &self,
+        problem: &Problem<T>,
+        solution: &Solution<T>,
+    ) -> Result<Sensitivity<T>> {
+        self.check(problem)?;
         let Some(report) = &solution.report().maxent else {
             return Err(Error::Unsupported {
                 argument: "solution",
@@ -93,25 +109,11 @@ impl<T: Real> MaxEnt<T> {
                 expected: "a solution of maximum entropy",
             });
         };
-        let grid = problem.grid();
+        let (objective, grid, alpha) = (&self.objective, self.model.grid(), report.alpha);
         let h = solution.spectrum().weights();
         check_len("solution", h.len(), grid.len(), "the frequency grid")?;
-        let density = self.default_model.density_on(grid, self.norm)?;
-        let d: Vec<T> = density.iter().zip(grid.weights()).map(|(&a, &w)| a * w).collect();
-        let objective = self.objective(problem, &d)?;
-        let alpha = report.alpha;
-        let curvature = Curvature::new(Modes::new(problem)?, &objective, alpha, &h)?;
-
-        let gradient = |prior: &dyn Prior<T>| {
-            let mut out = vec![T::zero(); h.len()];
-            prior.add_gradient(&h, T::one(), &mut out);
-            out
-        };
-        let mut by_weight = vec![gradient(&Kinetic::natural(grid)?)];
-        by_weight.extend(self.priors.iter().map(|(_, prior)| gradient(prior.as_ref())));
-        let by_alpha = gradient(&*objective.scaled);
-        let by_default = self.scaled.is_none().then(|| d.iter().map(|&d| alpha / d).collect());
-        let distance = distance(&curvature, problem, &objective, alpha, &h);
+        let curvature = Curvature::new(Arc::clone(&self.modes), objective, alpha, &h)?;
+        let distance = distance(&curvature, problem, objective, alpha, &h);
         let norm = solution.report().norm;
         if distance > T::lit(FAR) * norm || !distance.is_finite() {
             return Err(Error::OutOfRange {
@@ -120,7 +122,20 @@ impl<T: Real> MaxEnt<T> {
                 expected: "at most 0.01: the optimum of this objective for this problem",
             });
         }
-        let model = Arc::clone(problem.model());
+        let gradient = |prior: &dyn Prior<T>| {
+            let mut out = vec![T::zero(); h.len()];
+            prior.add_gradient(&h, T::one(), &mut out);
+            out
+        };
+        let mut by_weight = vec![gradient(&Kinetic::natural(grid)?)];
+        by_weight.extend(self.settings.priors.iter().map(|(_, prior)| gradient(prior.as_ref())));
+        let by_alpha = gradient(&*objective.scaled);
+        // The default weights are where the entropy has its minimum.
+        let by_default = match &self.settings.scaled {
+            None => objective.start().iter().map(|&d| alpha / d).collect(),
+            Some(_) => Vec::new(),
+        };
+        let model = Arc::clone(&self.model);
         Ok(Sensitivity { curvature, model, by_default, by_alpha, by_weight, distance })
     }
 }
@@ -178,11 +193,10 @@ impl<T: Real> Sensitivity<T> {
         let whitened_kernel = self.model.whitened_kernel();
         let mut whitened = vec![T::zero(); whitened_kernel.nrows()];
         multiply(whitened_kernel, false, &w, &mut whitened);
-        let by_default = self.by_default.iter().flatten();
         let along = |gradient: &Vec<T>| -dot(&w, gradient);
         Ok(MaxEntGradient {
             data: self.model.whitening().apply_transposed(&whitened),
-            default_weights: by_default.zip(&w).map(|(&c, &w)| c * w).collect(),
+            default_weights: self.by_default.iter().zip(&w).map(|(&c, &w)| c * w).collect(),
             alpha: along(&self.by_alpha),
             kinetic: along(&self.by_weight[0]),
             priors: self.by_weight[1..].iter().map(along).collect(),
