@@ -158,6 +158,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             chi2: answer.chi2,
             n_data,
             norm: answer.norm,
+            residual_correlation: None,
             iterations: ladder.iterations() + answer.iterations,
             certificate: certificate(objective, alpha, &answer),
             warnings: doubts(settings, objective, problem, &data, &maxent, &answer),
