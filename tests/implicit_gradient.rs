@@ -3,10 +3,19 @@
 use fredholm::nalgebra::DMatrix;
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
-    BosonTimeSymmetric, DefaultModel, FermionMatsubara, FermionTime, FixedAlpha, FrequencyGrid,
-    FromFn, Kernel, Kinetic, Laplace, MaxEnt, Measurement, Problem, Real, Solver, Spectrum,
+    Accelerated, Adjoint, AdjointSolver, BosonTimeSymmetric, DefaultModel, ElasticNet, Entropic,
+    FermionMatsubara, FermionTime, FixedAlpha, FrequencyGrid, FromFn, IterationOptions, Kernel,
+    Kinetic, Laplace, LogSum, MaxEnt, Measurement, OneSidedSoftThreshold, Problem, Prox,
+    ProximalGradientMap, Real, Relaxed, Simplex, SoftThreshold, Solver, Spectrum, Status,
+    TotalVariation, iterate,
 };
+use std::ops::ControlFlow;
 use std::sync::Arc;
+
+#[path = "common/allocations.rs"]
+mod allocations;
+
+use allocations::{allocated_bytes, allocations};
 
 /// f′(x) from five points, x and 2h to both sides: exact but for h⁴f⁽⁵⁾/30.
 fn central(mut f: impl FnMut(f64) -> f64, x: f64, h: f64) -> f64 {
@@ -171,4 +180,232 @@ fn maximum_entropy() {
             }
         }
     }
+}
+
+/// A well-conditioned 12 × 8 kernel, so that iterations end at rounding.
+fn lasso() -> (DMatrix<f64>, Vec<f64>) {
+    let random = normal(12 * 8, 3);
+    let kernel =
+        DMatrix::from_fn(12, 8, |i, j| random[8 * i + j] * 0.15 + if i == j { 1.0 } else { 0.0 });
+    let data = (0..12).map(|i| (1.1 * f64::from(i)).sin() + 0.9).collect();
+    (kernel, data)
+}
+
+/// ISTA to rounding.
+const EXACT: IterationOptions<f64> =
+    IterationOptions { tolerance: 0.0, max_iterations: 20_000, history: false };
+
+fn implicit(solver: AdjointSolver) -> Adjoint<f64> {
+    let options = IterationOptions { tolerance: 1e-13, max_iterations: 5000, history: false };
+    Adjoint::Implicit { solver, options }
+}
+
+fn choices() -> Vec<Adjoint<f64>> {
+    vec![
+        Adjoint::Unrolled,
+        Adjoint::Truncated { steps: 400 },
+        Adjoint::default(),
+        implicit(AdjointSolver::Iteration),
+        implicit(AdjointSolver::Anderson { memory: 5 }),
+        implicit(AdjointSolver::ConjugateGradients),
+    ]
+}
+
+/// Data and weight of proximal-gradient fixed points, operators of all sorts, all ways to differentiate.
+#[test]
+fn proximal_gradients() {
+    let (kernel, data) = lasso();
+    let upstream = normal(8, 4);
+    let default: Vec<f64> = (0..8).map(|j| 0.2 + 0.1 * f64::from(j)).collect();
+    let operators: Vec<(&str, Box<dyn Prox<f64>>, f64)> = vec![
+        ("soft threshold", Box::new(SoftThreshold), 0.3),
+        ("one-sided", Box::new(OneSidedSoftThreshold), 0.2),
+        ("elastic net", Box::new(ElasticNet::new(0.5).unwrap()), 0.2),
+        ("simplex", Box::new(Simplex::new(1.5).unwrap()), 1.0),
+        ("total variation", Box::new(TotalVariation), 0.1),
+        ("entropic", Box::new(Entropic::new(default).unwrap()), 0.4),
+    ];
+    for (name, prox, lambda) in &operators {
+        let point = |data: &[f64], lambda: f64| {
+            let map = ProximalGradientMap::new(&kernel, data, prox, lambda).unwrap();
+            let answer = Adjoint::default().iterate(map, &[0.1; 8], &EXACT).unwrap();
+            assert!(answer.report().status.is_success(), "{name}");
+            answer.point().to_vec()
+        };
+        let loss = |data: &[f64], lambda: f64| -> f64 {
+            point(data, lambda).iter().zip(&upstream).map(|(x, v)| x * v).sum()
+        };
+        let mut expected: Vec<f64> = (0..data.len())
+            .map(|i| {
+                let mut g = data.clone();
+                let f = |x| {
+                    g[i] = x;
+                    loss(&g, *lambda)
+                };
+                central(f, data[i], 1e-4)
+            })
+            .collect();
+        expected.push(central(|l| loss(&data, l), *lambda, 1e-4));
+        for adjoint in choices() {
+            let map = ProximalGradientMap::new(&kernel, &data, prox, *lambda).unwrap();
+            let mut answer = adjoint.iterate(map, &[0.1; 8], &EXACT).unwrap();
+            let gradient = answer.vjp(&upstream).unwrap();
+            assert!(gradient.report.status.is_success(), "{name} {adjoint:?} {gradient:?}");
+            let error = deviation(&gradient.parameters, &expected);
+            assert!(error < 1e-6, "{name} {adjoint:?}: {error:e}");
+        }
+    }
+}
+
+/// A relaxed map has the fixed points of the map, and their derivatives.
+#[test]
+fn relaxation_does_not_matter() {
+    let (kernel, data) = lasso();
+    let upstream = normal(8, 4);
+    let map = ProximalGradientMap::new(&kernel, &data, SoftThreshold, 0.3).unwrap();
+    for adjoint in choices() {
+        let mut plain = adjoint.iterate(map.clone(), &[0.0; 8], &EXACT).unwrap();
+        let relaxed = Relaxed::new(map.clone(), 0.7).unwrap();
+        let mut relaxed = adjoint.iterate(relaxed, &[0.0; 8], &EXACT).unwrap();
+        let expected = plain.vjp(&upstream).unwrap().parameters;
+        let found = relaxed.vjp(&upstream).unwrap().parameters;
+        assert!(deviation(&found, &expected) < 1e-10, "{adjoint:?}");
+    }
+}
+
+/// A lasso of the Fermi kernel: FISTA's answer, differentiated where plain iterations would take millions.
+#[test]
+fn ill_conditioned_lasso_after_an_accelerated_iteration() {
+    let case = &cases()[0];
+    let problem = problem(case, 1e-3);
+    let (kernel, lambda) = (problem.kernel(), 1e-3);
+    let n = case.grid.len();
+    let upstream = normal(n, 4);
+    let solve = |data: &[f64], lambda: f64| {
+        let map = ProximalGradientMap::new(kernel, data, OneSidedSoftThreshold, lambda).unwrap();
+        let options =
+            IterationOptions { tolerance: 1e-15, max_iterations: 400_000, history: false };
+        let answer =
+            iterate(Accelerated::new(map), &vec![0.0; n], &options, |_| ControlFlow::Continue(()))
+                .unwrap();
+        assert!(answer.report.status.is_success(), "{:?}", answer.report);
+        answer.point
+    };
+    let x = solve(problem.data(), lambda);
+    let support = x.iter().filter(|x| **x > 0.0).count();
+    assert!((2..=8).contains(&support), "{x:?}");
+    let loss = |data: &[f64], lambda: f64| -> f64 {
+        solve(data, lambda).iter().zip(&upstream).map(|(x, v)| x * v).sum()
+    };
+    let mut expected: Vec<f64> = (0..problem.data().len())
+        .map(|i| {
+            let mut g = problem.data().to_vec();
+            let f = |x| {
+                g[i] = x;
+                loss(&g, lambda)
+            };
+            central(f, problem.data()[i], 1e-7)
+        })
+        .collect();
+    expected.push(central(|l| loss(problem.data(), l), lambda, 1e-7));
+    for solver in [AdjointSolver::ConjugateGradients, AdjointSolver::Anderson { memory: 20 }] {
+        let data = problem.data();
+        let map = ProximalGradientMap::new(kernel, data, OneSidedSoftThreshold, lambda).unwrap();
+        let once = IterationOptions { max_iterations: 1, ..EXACT };
+        let mut answer = implicit(solver).iterate(map, &x, &once).unwrap();
+        let gradient = answer.vjp(&upstream).unwrap();
+        assert!(gradient.report.status.is_success(), "{solver:?} {:?}", gradient.report);
+        let error = deviation(&gradient.parameters, &expected);
+        println!("{support} {solver:?} {:?} {error:e}", gradient.report);
+        assert!(error < 1e-6, "{solver:?}: {error:e}");
+    }
+}
+
+/// Truncated derivatives leave out what the report says, and less with every step.
+#[test]
+fn truncation_says_what_it_leaves_out() {
+    let (kernel, data) = lasso();
+    let upstream = normal(8, 4);
+    let map = ProximalGradientMap::new(&kernel, &data, SoftThreshold, 0.3).unwrap();
+    let exact = Adjoint::default().iterate(map.clone(), &[0.0; 8], &EXACT);
+    let exact = exact.unwrap().vjp(&upstream).unwrap().parameters;
+    let mut before = f64::INFINITY;
+    for steps in [1, 5, 25, 100] {
+        let answer = Adjoint::Truncated { steps }.iterate(map.clone(), &[0.0; 8], &EXACT);
+        let gradient = answer.unwrap().vjp(&upstream).unwrap();
+        let error = deviation(&gradient.parameters, &exact);
+        assert!(error < before && gradient.report.iterations == steps);
+        before = error;
+        let left = gradient.report.residual;
+        let small =
+            left <= f64::EPSILON.sqrt() * upstream.iter().map(|v| v * v).sum::<f64>().sqrt();
+        assert_eq!(gradient.report.status == Status::Converged, small, "{left:e}");
+        if !small {
+            assert_eq!(gradient.report.status, Status::IterationLimit);
+        }
+    }
+    assert!(before < 1e-3);
+}
+
+#[test]
+fn an_adjoint_that_does_not_converge_says_so() {
+    let (kernel, data) = lasso();
+    let map = ProximalGradientMap::new(&kernel, &data, SoftThreshold, 0.3).unwrap();
+    let options = IterationOptions { tolerance: 1e-13, max_iterations: 2, history: false };
+    for solver in [
+        AdjointSolver::Iteration,
+        AdjointSolver::Anderson { memory: 3 },
+        AdjointSolver::ConjugateGradients,
+    ] {
+        let adjoint = Adjoint::Implicit { solver, options };
+        let mut answer = adjoint.iterate(map.clone(), &[0.0; 8], &EXACT).unwrap();
+        let gradient = answer.vjp(&normal(8, 4)).unwrap();
+        assert_eq!(gradient.report.status, Status::IterationLimit);
+        assert!(gradient.report.residual > 1e-6);
+    }
+    // A penalty that is not convex offers no metric.
+    let map = ProximalGradientMap::new(&kernel, &data, LogSum::new(0.5).unwrap(), 0.1).unwrap();
+    let gradients = implicit(AdjointSolver::ConjugateGradients);
+    assert!(gradients.iterate(map, &[0.0; 8], &EXACT).unwrap().vjp(&[1.0; 8]).is_err());
+}
+
+/// An implicit derivative keeps a few vectors; an unrolled one keeps one a step.
+#[test]
+fn memory_does_not_grow_with_the_iterations() {
+    let (kernel, data) = lasso();
+    let upstream = normal(8, 4);
+    let used = |adjoint: Adjoint<f64>, max_iterations: usize| {
+        let map = ProximalGradientMap::new(&kernel, &data, SoftThreshold, 0.3).unwrap();
+        // A negligible step, so that every iteration is taken.
+        let map = map.with_step_size(1e-6).unwrap();
+        let options = IterationOptions { max_iterations, ..EXACT };
+        let (mut bytes, mut count) = (0, 0);
+        count += allocations(|| {
+            bytes = allocated_bytes(|| {
+                let mut answer = adjoint.iterate(map, &[0.0; 8], &options).unwrap();
+                assert_eq!(answer.report().iterations, max_iterations);
+                answer.vjp(&upstream).unwrap();
+            });
+        });
+        (bytes, count)
+    };
+    let mut few = vec![Adjoint::Truncated { steps: 10 }];
+    few.extend(
+        [
+            AdjointSolver::Iteration,
+            AdjointSolver::Anderson { memory: 5 },
+            AdjointSolver::ConjugateGradients,
+        ]
+        .map(|solver| {
+            let options = IterationOptions { tolerance: 0.0, max_iterations: 50, history: false };
+            Adjoint::Implicit { solver, options }
+        }),
+    );
+    for adjoint in few {
+        used(adjoint, 100);
+        let (short, long) = (used(adjoint, 100), used(adjoint, 5000));
+        assert_eq!(short, long, "{adjoint:?}");
+        assert!(short.0 < 64 * 8 * 8, "{adjoint:?}: {} bytes", short.0);
+    }
+    assert!(used(Adjoint::Unrolled, 5000).0 >= 5000 * 8 * 8);
 }

@@ -10,8 +10,8 @@
 
 use super::adjoint_system::{AdjointMap, MetricGradients};
 use super::{
-    Anderson, DifferentiableMap, FixedPoint, FixedPointMap, IterationOptions, IterationReport,
-    iterate,
+    Anderson, DifferentiableMap, FixedPoint, FixedPointMap, IterationInfo, IterationOptions,
+    IterationReport, iterate,
 };
 use crate::error::{Error, Result, check_count, check_finite, check_len};
 use crate::linalg::dot;
@@ -227,7 +227,7 @@ impl<M: DifferentiableMap<T>, T: Real> DifferentiablePoint<M, T> {
         options.tolerance *= dot(upstream, upstream).sqrt();
         self.map.linearise(&self.answer.point);
         let map = &mut self.map;
-        let go_on = |_: &_| ControlFlow::Continue(());
+        let go_on = |_: &IterationInfo<'_, T>| ControlFlow::Continue(());
         let mut answer = match solver {
             AdjointSolver::Iteration => {
                 iterate(AdjointMap { map, upstream }, upstream, &options, go_on)?
