@@ -43,6 +43,8 @@
 //! | sparse, non-negative or quadratic fits | [`ProximalGradient`], [`BasisPursuit`], [`SparseModelling`], [`Nnls`], [`Ridge`]; operators under [`Prox`] |
 //! | iterations of your own | [`FixedPointMap`], [`iterate`]; around any map [`Relaxed`], [`Accelerated`], [`Anderson`]; splittings [`Admm`], [`DouglasRachford`], [`PrimalDual`] |
 //! | networks | [`Unrolled`], [`Layer`], [`Estimator`], [`TrainingSet`], [`Rlista`] |
+//! | error bars of an answer | [`Posterior`] of maximum entropy; [`Bootstrap`], [`Jackknife`] of any solver |
+//! | a self-energy | [`SelfEnergy`] |
 //! | an answer | [`Solution`]: [`Spectrum`], back-continued data, [`Report`] with its [`Certificate`] |
 //!
 //! # Conventions
@@ -69,6 +71,7 @@
 pub struct Readme;
 
 mod error;
+mod estimate;
 mod fixed_point;
 mod gradient_check;
 mod grid;
@@ -83,7 +86,9 @@ mod prior;
 mod problem;
 mod prox;
 mod real;
+mod resampling;
 mod scratch;
+mod self_energy;
 mod solution;
 mod sparse;
 mod spectrum;
@@ -93,6 +98,7 @@ mod test_support;
 mod train;
 
 pub use error::{Error, Result};
+pub use estimate::Estimate;
 pub use fixed_point::{
     Accelerated, Adjoint, AdjointSolver, Admm, Anderson, AugmentedMinimizer, Backtracking,
     ConjugateGradients, DifferentiableMap, DifferentiablePoint, DouglasRachford, FixedPoint,
@@ -109,7 +115,7 @@ pub use kernel::{
 pub use linalg::{BandedRows, SymmetricBand};
 pub use maxent::{
     AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv, MaxEnt, MaxEntGradient, MaxEntSolver,
-    PreparedMaxEnt, Sensitivity,
+    Posterior, PreparedMaxEnt, Sensitivity,
 };
 pub use nalgebra;
 pub use network::{
@@ -121,7 +127,7 @@ pub use network::{
 };
 pub use noise::{
     AutocorrelationTime, Bins, CovarianceEstimator, Measurement, NoiseReport, NoiseTreatment,
-    Whitening, stack_complex,
+    Rebinning, Whitening, stack_complex,
 };
 pub use operator::{
     ComposedOperator, Convolution, LinearOperator, NormEstimate, ScaledOperator, StackedOperator,
@@ -138,6 +144,8 @@ pub use prox::{
 };
 pub use rand;
 pub use real::Real;
+pub use resampling::{Bands, Bootstrap, Jackknife, ReplicaInfo, ResampledValue, ResamplingMethod};
+pub use self_energy::{ContinuedSelfEnergy, SelfEnergy, SelfEnergyTail};
 pub use solution::{
     Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning,
 };

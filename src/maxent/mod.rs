@@ -10,17 +10,17 @@
 //!
 //! `modes` holds the data both see, `objective` the priors, `engine` what the solvers share, `ladder` the
 //! annealing from large to small α, `alpha` the rules that choose it, `doubts` what a reader of the answer
-//! should be told; `curvature` is the Hessian at the answer, `sensitivity` the answer's derivatives.
+//! should be told, `posterior` what the data leave open, `sensitivity` the derivatives of the answer.
 
 mod alpha;
 mod builder;
-mod curvature;
 mod doubts;
 mod dual;
 mod engine;
 mod ladder;
 mod modes;
 mod objective;
+mod posterior;
 mod prepared;
 mod primal;
 mod sensitivity;
@@ -29,5 +29,6 @@ mod tests;
 
 pub use alpha::{AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv};
 pub use builder::{MaxEnt, MaxEntSolver};
+pub use posterior::Posterior;
 pub use prepared::PreparedMaxEnt;
 pub use sensitivity::{MaxEntGradient, Sensitivity};

@@ -41,7 +41,7 @@ pub struct PreparedMaxEnt<T: Real = f64> {
     pub(super) settings: MaxEnt<T>,
     pub(super) model: Arc<ForwardModel<T>>,
     pub(super) objective: Objective<T>,
-    pub(super) modes: Arc<Modes<T>>,
+    pub(super) modes: Modes<T>,
     alphas: Vec<T>,
 }
 
@@ -59,7 +59,7 @@ impl<T: Real> PreparedMaxEnt<T> {
                 expected: "priors that offer their rows; the primal solver takes any",
             });
         }
-        let modes = Arc::new(Modes::new(&model)?);
+        let modes = Modes::new(&model)?;
         let alphas = alphas(&settings, &objective, &modes)?;
         Ok(PreparedMaxEnt { settings, model, objective, modes, alphas })
     }

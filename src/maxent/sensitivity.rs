@@ -7,8 +7,8 @@
 //! for optima, Blondel et al., *NeurIPS* 35 (2022).
 
 use super::builder::MaxEnt;
-use super::curvature::Curvature;
 use super::objective::Objective;
+use super::posterior::Posterior;
 use super::prepared::PreparedMaxEnt;
 use crate::error::{Error, Result, check_finite, check_len};
 use crate::linalg::{MatMut, MatRef, dot, gemm};
@@ -27,7 +27,8 @@ const FAR: f64 = 1e-2;
 /// [`MaxEnt::sensitivity`].
 #[derive(Debug, Clone)]
 pub struct Sensitivity<T: Real = f64> {
-    curvature: Curvature<T>,
+    /// Γ⁻¹.
+    posterior: Posterior<T>,
     model: Arc<ForwardModel<T>>,
     /// −α ∂∇φ/∂d; empty for a prior of the user's.
     by_default: Vec<T>,
@@ -102,18 +103,10 @@ impl<T: Real> PreparedMaxEnt<T> {
         solution: &Solution<T>,
     ) -> Result<Sensitivity<T>> {
         self.check(problem)?;
-        let Some(report) = &solution.report().maxent else {
-            return Err(Error::Unsupported {
-                argument: "solution",
-                value: "one of another method",
-                expected: "a solution of maximum entropy",
-            });
-        };
-        let (objective, grid, alpha) = (&self.objective, self.model.grid(), report.alpha);
-        let h = solution.spectrum().weights();
-        check_len("solution", h.len(), grid.len(), "the frequency grid")?;
-        let curvature = Curvature::new(Arc::clone(&self.modes), objective, alpha, &h)?;
-        let distance = distance(&curvature, problem, objective, alpha, &h);
+        let (objective, grid) = (&self.objective, self.model.grid());
+        let posterior = self.posterior(solution)?;
+        let (alpha, h) = (posterior.alpha(), solution.spectrum().weights());
+        let distance = distance(&posterior, problem, objective, alpha, &h);
         let norm = solution.report().norm;
         if distance > T::lit(FAR) * norm || !distance.is_finite() {
             return Err(Error::OutOfRange {
@@ -136,13 +129,13 @@ impl<T: Real> PreparedMaxEnt<T> {
             Some(_) => Vec::new(),
         };
         let model = Arc::clone(&self.model);
-        Ok(Sensitivity { curvature, model, by_default, by_alpha, by_weight, distance })
+        Ok(Sensitivity { posterior, model, by_default, by_alpha, by_weight, distance })
     }
 }
 
 /// ‖Γ⁻¹∇Q‖₁, the length of Newton's step from h.
 fn distance<T: Real>(
-    curvature: &Curvature<T>,
+    posterior: &Posterior<T>,
     problem: &Problem<T>,
     objective: &Objective<T>,
     alpha: T,
@@ -157,7 +150,7 @@ fn distance<T: Real>(
     for (weight, prior) in &objective.fixed {
         prior.add_gradient(h, *weight, &mut gradient);
     }
-    curvature.solve(&mut gradient);
+    posterior.multiply(&mut gradient);
     gradient.iter().map(|v| v.abs()).sum()
 }
 
@@ -172,7 +165,7 @@ fn multiply<T: Real>(k: &nalgebra::DMatrix<T>, transposed: bool, x: &[T], out: &
 impl<T: Real> Sensitivity<T> {
     /// The number of weights.
     pub fn dim(&self) -> usize {
-        self.curvature.dim()
+        self.by_alpha.len()
     }
 
     /// ‖Γ⁻¹∇Q‖₁: how far the solution is from the optimum, in weights, to first order. The derivatives are
@@ -189,7 +182,7 @@ impl<T: Real> Sensitivity<T> {
         check_len("upstream", upstream.len(), self.dim(), "the frequency grid")?;
         check_finite("upstream", upstream)?;
         let mut w = upstream.to_vec();
-        self.curvature.solve(&mut w);
+        self.posterior.multiply(&mut w);
         let whitened_kernel = self.model.whitened_kernel();
         let mut whitened = vec![T::zero(); whitened_kernel.nrows()];
         multiply(whitened_kernel, false, &w, &mut whitened);
