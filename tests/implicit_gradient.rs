@@ -279,11 +279,11 @@ fn relaxation_does_not_matter() {
 fn ill_conditioned_lasso_after_an_accelerated_iteration() {
     let case = &cases()[0];
     let problem = problem(case, 1e-3);
-    let (kernel, data, lambda) = (problem.kernel(), problem.data(), 1e-2);
+    let (kernel, data, lambda) = (problem.kernel(), problem.data(), 0.03);
     let n = case.grid.len();
     let upstream = normal(n, 4);
     let map = ProximalGradientMap::new(kernel, data, OneSidedSoftThreshold, lambda).unwrap();
-    let options = IterationOptions { tolerance: 1e-7, max_iterations: 100_000, history: false };
+    let options = IterationOptions { tolerance: 1e-10, max_iterations: 100_000, history: false };
     let fista = Accelerated::new(map.clone());
     let x = iterate(fista, &vec![0.0; n], &options, |_| ControlFlow::Continue(())).unwrap();
     assert!(x.report.status.is_success(), "{:?}", x.report);
@@ -291,8 +291,8 @@ fn ill_conditioned_lasso_after_an_accelerated_iteration() {
     assert!((3..=8).contains(&support.len()), "{support:?}");
     let inside = kernel.select_columns(&support);
     let v = DVector::from_iterator(support.len(), support.iter().map(|&j| upstream[j]));
-    let w = inside.clone().svd(true, true);
-    let condition = w.singular_values[0] / w.singular_values[support.len() - 1];
+    let singular = inside.clone().svd(false, false).singular_values;
+    assert!(singular[0] > 500.0 * singular[support.len() - 1], "{singular}");
     let w = inside.tr_mul(&inside).cholesky().unwrap().solve(&v);
     let mut expected = (&inside * &w).as_slice().to_vec();
     expected.push(-w.sum());
@@ -302,10 +302,6 @@ fn ill_conditioned_lasso_after_an_accelerated_iteration() {
         let gradient = answer.vjp(&upstream).unwrap();
         assert!(gradient.report.status.is_success(), "{solver:?} {:?}", gradient.report);
         let error = deviation(&gradient.parameters, &expected);
-        println!(
-            "{condition:e} {support:?} {} {solver:?} {:?} {error:e}",
-            x.report.iterations, gradient.report
-        );
         assert!(error < 1e-6, "{solver:?}: {error:e}");
     }
 }
