@@ -106,6 +106,14 @@ impl<T: Real> PreparedMaxEnt<T> {
         let (objective, grid) = (&self.objective, self.model.grid());
         let posterior = self.posterior(solution)?;
         let (alpha, h) = (posterior.alpha(), solution.spectrum().weights());
+        let kinetic = solution.report().maxent.as_ref().map(|report| report.kinetic);
+        if kinetic != Some(self.settings.kinetic) {
+            return Err(Error::OutOfRange {
+                argument: "kinetic",
+                value: self.settings.kinetic.as_f64(),
+                expected: "the weight that the solution was found with",
+            });
+        }
         let distance = distance(&posterior, problem, objective, alpha, &h);
         let norm = solution.report().norm;
         if distance > T::lit(FAR) * norm || !distance.is_finite() {
