@@ -9,14 +9,16 @@
 //! - `primal`: Newton with conjugate-gradient steps, for any smooth priors.
 //!
 //! `modes` holds the data both see, `objective` the priors, `engine` what the solvers share, `ladder` the
-//! annealing from large to small α, `alpha` the rules that choose it, `doubts` what a reader of the answer
-//! should be told, `posterior` what the data leave open, `sensitivity` the derivatives of the answer.
+//! annealing from large to small α, `extrapolation` what foresees its next step, `alpha` the rules that
+//! choose it, `doubts` what a reader of the answer should be told, `posterior` what the data leave open,
+//! `sensitivity` the derivatives of the answer.
 
 mod alpha;
 mod builder;
 mod doubts;
 mod dual;
 mod engine;
+mod extrapolation;
 mod ladder;
 mod modes;
 mod objective;
