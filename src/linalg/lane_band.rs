@@ -2,20 +2,23 @@
 
 use super::band::SymmetricBand;
 use super::elementwise::LANES;
-use super::lanes::{Lanes, multiply_add};
+use super::lanes::{LaneVec, Lanes, add_multiple, multiply_add, scale};
 use super::machine::vectorised;
 use crate::real::Real;
 
+/// Columns of a panel.
+const PANEL: usize = 4;
+
 /// The factors L of M = L Lᵀ for banded M = diag + factor·C with one C for all lanes.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct LaneBandCholesky<T> {
     order: usize,
     /// Sub-diagonals plus one.
     width: usize,
     /// −L(i, i − k) at i·width + k, k > 0.
-    l: Vec<Lanes<T>>,
+    l: LaneVec<T>,
     /// 1/L(i, i).
-    inverse_diagonal: Vec<Lanes<T>>,
+    inverse_diagonal: LaneVec<T>,
 }
 
 impl<T: Real> LaneBandCholesky<T> {
@@ -25,8 +28,8 @@ impl<T: Real> LaneBandCholesky<T> {
         LaneBandCholesky {
             order,
             width,
-            l: vec![[T::zero(); LANES]; order * width],
-            inverse_diagonal: vec![[T::one(); LANES]; order],
+            l: LaneVec::zeros(order * width),
+            inverse_diagonal: LaneVec::zeros(order),
         }
     }
 
@@ -52,9 +55,7 @@ impl<T: Real> LaneBandCholesky<T> {
             for k in 1..self.width.min(i + 1) {
                 multiply_add::<T, false>(&self.l[i * self.width + k], &above[i - k], &mut rest[0]);
             }
-            for (x, &inverse) in rest[0].iter_mut().zip(&self.inverse_diagonal[i]) {
-                *x *= inverse;
-            }
+            scale(&self.inverse_diagonal[i], &mut rest[0]);
         }
     }
 
@@ -62,9 +63,7 @@ impl<T: Real> LaneBandCholesky<T> {
     pub(crate) fn backward(&self, v: &mut [Lanes<T>]) {
         for i in (0..self.order).rev() {
             let (above, rest) = v.split_at_mut(i);
-            for (x, &inverse) in rest[0].iter_mut().zip(&self.inverse_diagonal[i]) {
-                *x *= inverse;
-            }
+            scale(&self.inverse_diagonal[i], &mut rest[0]);
             for k in 1..self.width.min(i + 1) {
                 multiply_add::<T, false>(&self.l[i * self.width + k], &rest[0], &mut above[i - k]);
             }
@@ -72,14 +71,8 @@ impl<T: Real> LaneBandCholesky<T> {
     }
 
     /// Writes Z = L⁻¹Y for a row-major Y common to all lanes, the leading `columns` columns of rows `stride`
-    /// apart.
-    pub(crate) fn forward_panel(
-        &self,
-        y: &[T],
-        stride: usize,
-        columns: usize,
-        z: &mut [Lanes<T>],
-    ) {
+    /// apart. Z is written as panels of four columns, which are to be full.
+    pub(crate) fn forward_panel(&self, y: &[T], stride: usize, columns: usize, z: &mut [Lanes<T>]) {
         forward_rows(self.width, &self.l, &self.inverse_diagonal, y, stride, columns, z);
     }
 }
@@ -100,24 +93,22 @@ vectorised! {
                 // L(i, i−k) = (M(i, i−k) − Σ_q L(i, i−q) L(i−k, i−q)) / L(i−k, i−k)
                 let mut sum = if k == 0 { diagonal[i] } else { [T::zero(); LANES] };
                 let element = c.get(i, i - k);
-                for lane in 0..LANES {
-                    sum[lane] += factor[lane] * element;
-                }
+                add_multiple::<T, FUSED>(factor, element, &mut sum);
                 for q in k + 1..reach {
-                    let mut other = l[i * width + q];
-                    other.iter_mut().for_each(|x| *x = -*x);
+                    let other = l[i * width + q].map(|x| -x);
                     multiply_add::<T, FUSED>(&other, &l[(i - k) * width + q - k], &mut sum);
                 }
-                for lane in 0..LANES {
-                    if k > 0 {
-                        l[i * width + k][lane] = -sum[lane] * inverse_diagonal[i - k][lane];
-                    } else {
-                        let sound = sum[lane] > T::zero() && sum[lane] < T::INFINITY;
-                        definite[lane] &= sound;
-                        let pivot = if sound { sum[lane] } else { T::one() };
-                        inverse_diagonal[i][lane] = T::one() / pivot.sqrt();
-                    }
+                if k > 0 {
+                    scale(&inverse_diagonal[i - k], &mut sum);
+                    l[i * width + k] = sum.map(|x| -x);
+                    continue;
                 }
+                for lane in 0..LANES {
+                    let sound = sum[lane] > T::zero() && sum[lane] < T::INFINITY;
+                    definite[lane] &= sound;
+                    sum[lane] = if sound { sum[lane] } else { T::one() };
+                }
+                inverse_diagonal[i] = sum.map(|x| T::one() / x.sqrt());
             }
         }
         definite
@@ -125,7 +116,7 @@ vectorised! {
 }
 
 vectorised! {
-    /// Row i of Z = (row i of Y − Σ_k L(i, i−k) row i−k of Z)/L(i, i).
+    /// Row i of Z = (row i of Y − Σ_k L(i, i−k) row i−k of Z)/L(i, i), panel after panel.
     fn forward_rows<'a, T, const FUSED: bool>(
         width: usize,
         l: &'a [Lanes<T>],
@@ -135,16 +126,64 @@ vectorised! {
         columns: usize,
         z: &'a mut [Lanes<T>],
     ) -> () {
-        for (i, inverse) in inverse_diagonal.iter().enumerate() {
-            let (above, row) = z.split_at_mut(i * stride);
-            for (k, (z, &y)) in row[..columns].iter_mut().zip(&y[i * stride..]).enumerate() {
-                let mut sum = [y; LANES];
+        let order = inverse_diagonal.len();
+        for (first, panel) in (0..columns).step_by(PANEL).zip(z.chunks_exact_mut(order * PANEL)) {
+            for (i, inverse) in inverse_diagonal.iter().enumerate() {
+                let (above, row) = panel.split_at_mut(i * PANEL);
+                let y = &y[i * stride + first..][..PANEL];
+                let mut sums = [[T::zero(); LANES]; PANEL];
+                for c in 0..PANEL {
+                    sums[c] = [y[c]; LANES];
+                }
                 for b in 1..width.min(i + 1) {
-                    multiply_add::<T, FUSED>(&l[i * width + b], &above[(i - b) * stride + k], &mut sum);
+                    let before = &above[(i - b) * PANEL..][..PANEL];
+                    for c in 0..PANEL {
+                        multiply_add::<T, FUSED>(&l[i * width + b], &before[c], &mut sums[c]);
+                    }
                 }
-                for lane in 0..LANES {
-                    z[lane] = sum[lane] * inverse[lane];
+                for c in 0..PANEL {
+                    scale(inverse, &mut sums[c]);
                 }
+                row[..PANEL].copy_from_slice(&sums);
+            }
+        }
+    }
+}
+
+vectorised! {
+    /// out += Zᵀ y for panels of four columns, as many columns as `out` holds.
+    pub(crate) fn add_panel_product_t<'a, T, const FUSED: bool>(
+        z: &'a [Lanes<T>],
+        y: &'a [Lanes<T>],
+        out: &'a mut [Lanes<T>],
+    ) -> () {
+        for (panel, out) in z.chunks_exact(y.len() * PANEL).zip(out.chunks_exact_mut(PANEL)) {
+            let mut sums = [[T::zero(); LANES]; PANEL];
+            sums.copy_from_slice(out);
+            for (row, y) in panel.chunks_exact(PANEL).zip(y) {
+                for c in 0..PANEL {
+                    multiply_add::<T, FUSED>(&row[c], y, &mut sums[c]);
+                }
+            }
+            out.copy_from_slice(&sums);
+        }
+    }
+}
+
+vectorised! {
+    /// out += Z x for panels of four columns, as many columns as `x` holds.
+    pub(crate) fn add_panel_product<'a, T, const FUSED: bool>(
+        z: &'a [Lanes<T>],
+        x: &'a [Lanes<T>],
+        out: &'a mut [Lanes<T>],
+    ) -> () {
+        for (panel, x) in z.chunks_exact(out.len() * PANEL).zip(x.chunks_exact(PANEL)) {
+            for (row, out) in panel.chunks_exact(PANEL).zip(out.iter_mut()) {
+                let mut sum = *out;
+                for c in 0..PANEL {
+                    multiply_add::<T, FUSED>(&row[c], &x[c], &mut sum);
+                }
+                *out = sum;
             }
         }
     }
@@ -174,7 +213,12 @@ mod tests {
             let stride = 8;
             let y: Vec<f64> = (0..n * stride).map(|k| (k as f64).sin()).collect();
             let mut z = vec![[0.0; LANES]; n * stride];
-            band.forward_panel(&y, stride, 3, &mut z);
+            band.forward_panel(&y, stride, 8, &mut z);
+            let (mut along, mut across) = (vec![[0.25; LANES]; 8], vec![[0.5; LANES]; n]);
+            add_panel_product_t(&z, &vec![[2.0; LANES]; n], &mut along);
+            add_panel_product(&z, &[[2.0; LANES]; 8], &mut across);
+            let element =
+                |i: usize, k: usize, l: usize| z[(k / PANEL * n + i) * PANEL + k % PANEL][l];
             let b: Vec<Lanes<f64>> =
                 (0..n).map(|i| core::array::from_fn(|l| (1.7 * (i + l) as f64).cos())).collect();
             let mut x = b.clone();
@@ -190,9 +234,15 @@ mod tests {
                 let triangle = cholesky.l();
                 let forward = |v: &DVector<f64>| triangle.solve_lower_triangular(v).unwrap();
                 assert!((forward(&lane(&b)) - lane(&half)).norm() < 1e-13);
-                for k in 0..3 {
+                for i in 0..n {
+                    let sum: f64 = (0..8).map(|k| element(i, k, l)).sum();
+                    assert!((across[i][l] - 0.5 - 2.0 * sum).abs() < 1e-13);
+                }
+                for k in 0..8 {
+                    let sum: f64 = (0..n).map(|i| element(i, k, l)).sum();
+                    assert!((along[k][l] - 0.25 - 2.0 * sum).abs() < 1e-13);
                     let column = DVector::from_fn(n, |i, _| y[i * stride + k]);
-                    let found = DVector::from_fn(n, |i, _| z[i * stride + k][l]);
+                    let found = DVector::from_fn(n, |i, _| element(i, k, l));
                     assert!((forward(&column) - found).norm() < 1e-13);
                 }
             }

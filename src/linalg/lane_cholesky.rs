@@ -1,46 +1,54 @@
 //! Cholesky factors of several small positive definite matrices side by side, one in each lane.
 //!
 //! A = UᵀU row by row, two rows and four columns at a time: eight accumulators that stay in registers.
-//! One matrix that cannot be factored spoils no other.
+//! Matrices are stored as panels of four columns, so that a sum over rows runs through memory. One matrix
+//! that cannot be factored spoils no other.
 
 use super::elementwise::LANES;
-use super::lanes::{Lanes, add_multiple, multiply_add};
+use super::lanes::{LaneVec, Lanes, add_multiple, multiply_add, scale, subtract};
 use super::machine::vectorised;
 use crate::real::Real;
-use core::ops::Range;
 
+/// Rows and columns of a tile.
 const ROWS: usize = 2;
 const COLUMNS: usize = 4;
 
+/// Accumulators of a tile.
+type Tile<T> = [[Lanes<T>; COLUMNS]; ROWS];
+
+/// Where element (i, j) of an upper triangle is kept: panel after panel of columns, each down to the end of
+/// its diagonal block.
+#[inline(always)]
+fn at(i: usize, j: usize) -> usize {
+    let panel = j / COLUMNS;
+    2 * COLUMNS * panel * (panel + 1) + COLUMNS * i + j % COLUMNS
+}
+
 /// Workspace and factors for matrices up to a given order.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct LaneCholesky<T> {
-    /// Row stride: the largest order, rounded up to full tiles.
-    stride: usize,
     /// Order of the matrices held, in full tiles.
     n: usize,
-    /// A, upper triangle (row-major).
-    a: Vec<Lanes<T>>,
+    /// A, upper triangle.
+    a: LaneVec<T>,
     /// U, upper triangle.
-    u: Vec<Lanes<T>>,
+    u: LaneVec<T>,
     /// 1/U_ii.
-    inverse_diagonal: Vec<Lanes<T>>,
-    /// Rows of U⁻ᵀ.
-    inverse: Vec<Lanes<T>>,
+    inverse_diagonal: LaneVec<T>,
+    /// U⁻ᵀ: panels of four columns, all rows.
+    inverse: LaneVec<T>,
 }
 
 impl<T: Real> LaneCholesky<T> {
     /// For matrices of order at most `max`.
     pub(crate) fn new(max: usize) -> Self {
-        let stride = max.next_multiple_of(COLUMNS);
-        let square = vec![[T::zero(); LANES]; stride * stride];
+        let max = Self::padded(max);
         LaneCholesky {
-            stride,
             n: 0,
-            a: square.clone(),
-            u: square.clone(),
-            inverse_diagonal: vec![[T::zero(); LANES]; stride],
-            inverse: square,
+            a: LaneVec::zeros(at(0, max)),
+            u: LaneVec::zeros(at(0, max)),
+            inverse_diagonal: LaneVec::zeros(max),
+            inverse: LaneVec::zeros(max * max),
         }
     }
 
@@ -60,27 +68,21 @@ impl<T: Real> LaneCholesky<T> {
         w: &[Lanes<T>],
     ) {
         self.n = n;
-        weighted_gram(n, b, stride, w, &mut self.a, self.stride);
+        weighted_gram(n, b, stride, w, &mut self.a);
         self.shift(shift);
     }
 
-    /// Sets A = shift·I + ZᵀZ of [padded](Self::padded) order `n` from the leading `n` columns of a row-major Z
-    /// whose rows are `stride` apart.
-    pub(crate) fn set_gram(
-        &mut self,
-        n: usize,
-        shift: &Lanes<T>,
-        z: &[Lanes<T>],
-        stride: usize,
-    ) {
+    /// Sets A = shift·I + ZᵀZ of [padded](Self::padded) order `n` from the leading `n` columns of Z, of which
+    /// `z` holds panels of four columns with `points` rows each.
+    pub(crate) fn set_gram(&mut self, n: usize, shift: &Lanes<T>, z: &[Lanes<T>], points: usize) {
         self.n = n;
-        gram(n, z, stride, &mut self.a, self.stride);
+        gram(n, z, points, &mut self.a);
         self.shift(shift);
     }
 
     fn shift(&mut self, shift: &Lanes<T>) {
         for i in 0..self.n {
-            for (a, &s) in self.a[i * self.stride + i].iter_mut().zip(shift) {
+            for (a, &s) in self.a[at(i, i)].iter_mut().zip(shift) {
                 *a += s;
             }
         }
@@ -91,9 +93,8 @@ impl<T: Real> LaneCholesky<T> {
     pub(crate) fn factor(&mut self) -> [bool; LANES] {
         let mut jitter = [T::zero(); LANES];
         loop {
-            let (n, stride) = (self.n, self.stride);
-            let definite =
-                eliminate(n, stride, &jitter, &self.a, &mut self.u, &mut self.inverse_diagonal);
+            let (u, inverse) = (&mut self.u, &mut self.inverse_diagonal);
+            let definite = eliminate(self.n, &jitter, &self.a, u, inverse);
             let mut again = false;
             for l in 0..LANES {
                 if !definite[l] && jitter[l] <= T::one() {
@@ -113,12 +114,12 @@ impl<T: Real> LaneCholesky<T> {
 
     /// Overwrites `b` with A⁻¹b.
     pub(crate) fn solve(&self, b: &mut [Lanes<T>]) {
-        substitute(self.stride, &self.u, &self.inverse_diagonal, &mut b[..self.n]);
+        substitute(&self.u, &self.inverse_diagonal, &mut b[..self.n]);
     }
 
     /// tr A⁻¹ = ‖U⁻ᵀ‖².
     pub(crate) fn trace_of_inverse(&mut self) -> Lanes<T> {
-        trace(self.n, self.stride, &self.u, &self.inverse_diagonal, &mut self.inverse)
+        trace(self.n, &self.u, &self.inverse_diagonal, &mut self.inverse)
     }
 
     /// ln det A.
@@ -134,20 +135,12 @@ impl<T: Real> LaneCholesky<T> {
     }
 }
 
-/// Σ_p left(p, i0 + r)·right(p, j0 + c) over the rows p of two row-major matrices.
+/// Σ left(p, r)·right(p, c) over the rows p of two panels, the left one from the tile's first column on.
 #[inline(always)]
-fn tile<T: Real, const FUSED: bool>(
-    left: &[Lanes<T>],
-    right: &[Lanes<T>],
-    stride: usize,
-    rows: Range<usize>,
-    i0: usize,
-    j0: usize,
-) -> [[Lanes<T>; COLUMNS]; ROWS] {
+fn tile<T: Real, const FUSED: bool>(left: &[Lanes<T>], right: &[Lanes<T>]) -> Tile<T> {
     let mut sums = [[[T::zero(); LANES]; COLUMNS]; ROWS];
-    for p in rows {
-        let left = &left[p * stride + i0..][..ROWS];
-        let right = &right[p * stride + j0..][..COLUMNS];
+    for (left, right) in left.chunks(COLUMNS).zip(right.chunks_exact(COLUMNS)) {
+        let left = &left[..ROWS];
         for r in 0..ROWS {
             for c in 0..COLUMNS {
                 multiply_add::<T, FUSED>(&left[r], &right[c], &mut sums[r][c]);
@@ -157,21 +150,27 @@ fn tile<T: Real, const FUSED: bool>(
     sums
 }
 
+/// Row i of a panel at i·COLUMNS.
+#[inline(always)]
+fn store<T: Real>(tile: &Tile<T>, panel: &mut [Lanes<T>]) {
+    for (row, values) in panel.chunks_exact_mut(COLUMNS).zip(tile) {
+        row.copy_from_slice(values);
+    }
+}
+
 vectorised! {
     fn gram<'a, T, const FUSED: bool>(
         n: usize,
         z: &'a [Lanes<T>],
-        stride: usize,
+        points: usize,
         a: &'a mut [Lanes<T>],
-        a_stride: usize,
     ) -> () {
-        let points = z.len() / stride;
+        let panel = points * COLUMNS;
         for i0 in (0..n).step_by(ROWS) {
+            let left = &z[i0 / COLUMNS * panel..][i0 % COLUMNS..panel];
             for j0 in (i0 / COLUMNS * COLUMNS..n).step_by(COLUMNS) {
-                let sums = tile::<T, FUSED>(z, z, stride, 0..points, i0, j0);
-                for r in 0..ROWS {
-                    a[(i0 + r) * a_stride + j0..][..COLUMNS].copy_from_slice(&sums[r]);
-                }
+                let sums = tile::<T, FUSED>(left, &z[j0 / COLUMNS * panel..][..panel]);
+                store(&sums, &mut a[at(i0, j0)..]);
             }
         }
     }
@@ -184,7 +183,6 @@ vectorised! {
         stride: usize,
         w: &'a [Lanes<T>],
         a: &'a mut [Lanes<T>],
-        a_stride: usize,
     ) -> () {
         for i0 in (0..n).step_by(ROWS) {
             for j0 in (i0 / COLUMNS * COLUMNS..n).step_by(COLUMNS) {
@@ -201,19 +199,28 @@ vectorised! {
                         }
                     }
                 }
-                for r in 0..ROWS {
-                    a[(i0 + r) * a_stride + j0..][..COLUMNS].copy_from_slice(&sums[r]);
-                }
+                store(&sums, &mut a[at(i0, j0)..]);
             }
         }
     }
+}
+
+/// 1/√pivot, 1 in the lanes where it is not positive and finite.
+#[inline(always)]
+fn inverse_root<T: Real>(pivot: &Lanes<T>, definite: &mut [bool; LANES]) -> Lanes<T> {
+    let mut root = *pivot;
+    for l in 0..LANES {
+        let sound = root[l] > T::zero() && root[l] < T::INFINITY;
+        definite[l] &= sound;
+        root[l] = if sound { root[l] } else { T::one() };
+    }
+    root.map(|x| T::one() / x.sqrt())
 }
 
 vectorised! {
     /// Writes U of A with (1 + jitter) times its diagonal. Whether each lane is positive definite and finite.
     fn eliminate<'a, T, const FUSED: bool>(
         n: usize,
-        stride: usize,
         jitter: &'a Lanes<T>,
         a: &'a [Lanes<T>],
         u: &'a mut [Lanes<T>],
@@ -221,46 +228,42 @@ vectorised! {
     ) -> [bool; LANES] {
         let mut definite = [true; LANES];
         for i0 in (0..n).step_by(ROWS) {
-            let from = i0 / COLUMNS * COLUMNS;
-            for j0 in (from..n).step_by(COLUMNS) {
-                let sums = tile::<T, FUSED>(u, u, stride, 0..i0, i0, j0);
+            // The inverses of two pivots, and minus the element of U that links their rows.
+            let (mut inverses, mut link) = ([[T::one(); LANES]; ROWS], [T::zero(); LANES]);
+            for j0 in (i0 / COLUMNS * COLUMNS..n).step_by(COLUMNS) {
+                let above = COLUMNS * i0;
+                let left = &u[at(0, i0)..][..above.saturating_sub(i0 % COLUMNS)];
+                let sums = tile::<T, FUSED>(left, &u[at(0, j0)..][..above]);
+                let mut rest = [[[T::zero(); LANES]; COLUMNS]; ROWS];
+                for (rest, a) in rest.iter_mut().zip(a[at(i0, j0)..].chunks_exact(COLUMNS)) {
+                    rest.copy_from_slice(a);
+                }
                 for r in 0..ROWS {
-                    let at = (i0 + r) * stride + j0;
-                    let (a, u) = (&a[at..at + COLUMNS], &mut u[at..at + COLUMNS]);
                     for c in 0..COLUMNS {
-                        for l in 0..LANES {
-                            u[c][l] = a[c][l] - sums[r][c][l];
-                        }
+                        subtract(&sums[r][c], &mut rest[r][c]);
                     }
                 }
-            }
-            for i in i0..i0 + ROWS {
-                let (above, row) = u.split_at_mut(i * stride);
-                let row = &mut row[..n];
-                // The rows of this tile before this one.
-                for p in i0..i {
-                    let pivot_row = &above[p * stride..][..n];
-                    let mut factor = pivot_row[i];
-                    factor.iter_mut().for_each(|f| *f = -*f);
-                    for (r, p) in row[from..].iter_mut().zip(&pivot_row[from..]) {
-                        multiply_add::<T, FUSED>(&factor, p, r);
-                    }
+                if j0 <= i0 {
+                    store(&rest, &mut u[at(i0, j0)..]);
+                    let mut pivot = u[at(i0, i0)];
+                    multiply_add::<T, FUSED>(jitter, &a[at(i0, i0)], &mut pivot);
+                    inverses[0] = inverse_root(&pivot, &mut definite);
+                    let mut linked = u[at(i0, i0 + 1)];
+                    scale(&inverses[0], &mut linked);
+                    link = linked.map(|x| -x);
+                    let mut pivot = u[at(i0 + 1, i0 + 1)];
+                    multiply_add::<T, FUSED>(jitter, &a[at(i0 + 1, i0 + 1)], &mut pivot);
+                    multiply_add::<T, FUSED>(&linked, &link, &mut pivot);
+                    inverses[1] = inverse_root(&pivot, &mut definite);
+                    inverse_diagonal[i0..i0 + ROWS].copy_from_slice(&inverses);
                 }
-                let (diagonal, inverse) = (a[i * stride + i], &mut inverse_diagonal[i]);
-                for l in 0..LANES {
-                    let pivot = row[i][l] + jitter[l] * diagonal[l];
-                    let sound = pivot > T::zero() && pivot < T::INFINITY;
-                    definite[l] &= sound;
-                    inverse[l] = T::one() / if sound { pivot } else { T::one() }.sqrt();
-                    // The loop below makes this the root of the pivot.
-                    row[i][l] = pivot;
+                for c in 0..COLUMNS {
+                    scale(&inverses[0], &mut rest[0][c]);
+                    let first = rest[0][c];
+                    multiply_add::<T, FUSED>(&link, &first, &mut rest[1][c]);
+                    scale(&inverses[1], &mut rest[1][c]);
                 }
-                row[from..i].fill([T::zero(); LANES]);
-                for r in &mut row[i..] {
-                    for l in 0..LANES {
-                        r[l] *= inverse[l];
-                    }
-                }
+                store(&rest, &mut u[at(i0, j0)..]);
             }
         }
         definite
@@ -270,72 +273,61 @@ vectorised! {
 vectorised! {
     /// x = (UᵀU)⁻¹x.
     fn substitute<'a, T, const FUSED: bool>(
-        stride: usize,
         u: &'a [Lanes<T>],
         inverse_diagonal: &'a [Lanes<T>],
         x: &'a mut [Lanes<T>],
     ) -> () {
         let n = x.len();
         for k in 0..n {
-            let mut minus = x[k];
-            for l in 0..LANES {
-                x[k][l] *= inverse_diagonal[k][l];
-                minus[l] = -x[k][l];
-            }
-            for (x, u) in x[k + 1..].iter_mut().zip(&u[k * stride + k + 1..]) {
-                multiply_add::<T, FUSED>(&minus, u, x);
-            }
-        }
-        for k in (0..n).rev() {
-            let mut sum = [T::zero(); LANES];
-            for (x, u) in x[k + 1..].iter().zip(&u[k * stride + k + 1..]) {
+            let mut sum = x[k];
+            for (x, u) in x[..k].iter().zip(u[at(0, k)..].iter().step_by(COLUMNS)) {
                 multiply_add::<T, FUSED>(x, u, &mut sum);
             }
-            for l in 0..LANES {
-                x[k][l] = (x[k][l] - sum[l]) * inverse_diagonal[k][l];
+            scale(&inverse_diagonal[k], &mut sum);
+            // Minus the half-way result, so that sums are all that is needed.
+            x[k] = sum.map(|x| -x);
+        }
+        for k in (0..n).rev() {
+            let mut value = x[k];
+            scale(&inverse_diagonal[k], &mut value);
+            let minus = value.map(|x| -x);
+            for (x, u) in x[..k].iter_mut().zip(u[at(0, k)..].iter().step_by(COLUMNS)) {
+                multiply_add::<T, FUSED>(&minus, u, x);
             }
+            x[k] = minus;
         }
     }
 }
 
 vectorised! {
-    /// ‖U⁻ᵀ‖²; x receives the rows of U⁻ᵀ.
+    /// ‖U⁻ᵀ‖²; x receives U⁻ᵀ in panels.
     fn trace<'a, T, const FUSED: bool>(
         n: usize,
-        stride: usize,
         u: &'a [Lanes<T>],
         inverse_diagonal: &'a [Lanes<T>],
         x: &'a mut [Lanes<T>],
     ) -> Lanes<T> {
         let mut trace = [T::zero(); LANES];
         for i0 in (0..n).step_by(ROWS) {
-            let width = (i0 + ROWS).next_multiple_of(COLUMNS).min(n);
-            for j0 in (0..width).step_by(COLUMNS) {
-                let sums = tile::<T, FUSED>(u, x, stride, j0.min(i0)..i0, i0, j0);
-                for r in 0..ROWS {
-                    for c in 0..COLUMNS {
-                        let one = if i0 + r == j0 + c { T::one() } else { T::zero() };
-                        for l in 0..LANES {
-                            x[(i0 + r) * stride + j0 + c][l] = one - sums[r][c][l];
-                        }
-                    }
-                }
-            }
-            for i in i0..i0 + ROWS {
-                let (above, row) = x.split_at_mut(i * stride);
-                let row = &mut row[..width];
-                for p in i0..i {
-                    let mut factor = u[p * stride + i];
-                    factor.iter_mut().for_each(|f| *f = -*f);
-                    for (r, p) in row.iter_mut().zip(&above[p * stride..]) {
-                        multiply_add::<T, FUSED>(&factor, p, r);
-                    }
-                }
-                for r in row.iter_mut() {
-                    for l in 0..LANES {
-                        r[l] *= inverse_diagonal[i][l];
-                        trace[l] += r[l] * r[l];
-                    }
+            let link = u[at(i0, i0 + 1)].map(|x| -x);
+            let inverses = [inverse_diagonal[i0], inverse_diagonal[i0 + 1]];
+            for j0 in (0..i0 + ROWS).step_by(COLUMNS) {
+                let (panel, rows) = (j0 * n, i0 - j0.min(i0));
+                let left = &u[at(i0 - rows, i0)..][..(COLUMNS * rows).saturating_sub(i0 % COLUMNS)];
+                let right = &x[panel + COLUMNS * (i0 - rows)..][..COLUMNS * rows];
+                let sums = tile::<T, FUSED>(left, right);
+                for c in 0..COLUMNS {
+                    let one = |r| if i0 + r == j0 + c { T::one() } else { T::zero() };
+                    let (mut first, mut second) = ([one(0); LANES], [one(1); LANES]);
+                    subtract(&sums[0][c], &mut first);
+                    scale(&inverses[0], &mut first);
+                    subtract(&sums[1][c], &mut second);
+                    multiply_add::<T, FUSED>(&link, &first, &mut second);
+                    scale(&inverses[1], &mut second);
+                    multiply_add::<T, FUSED>(&first.clone(), &first, &mut trace);
+                    multiply_add::<T, FUSED>(&second.clone(), &second, &mut trace);
+                    x[panel + COLUMNS * i0 + c] = first;
+                    x[panel + COLUMNS * (i0 + 1) + c] = second;
                 }
             }
         }
@@ -350,20 +342,24 @@ mod tests {
 
     #[test]
     fn every_lane_agrees_with_the_dense_library() {
-        let (points, stride) = (40, 32);
+        let (points, stride) = (40, 32_usize);
         let b: Vec<f64> = (0..points * stride).map(|k| (0.7 * k as f64).sin()).collect();
         let w: Vec<Lanes<f64>> = (0..points)
             .map(|j| core::array::from_fn(|l| 1.1 + (1.3 * (j * LANES + l) as f64).sin()))
             .collect();
+        // Panels of four columns.
         let z: Vec<Lanes<f64>> = (0..points * stride)
-            .map(|k| core::array::from_fn(|l| b[k] * w[k / stride][l].sqrt()))
+            .map(|k| {
+                let (j, i) = (k / COLUMNS % points, k / COLUMNS / points * COLUMNS + k % COLUMNS);
+                core::array::from_fn(|l| b[j * stride + i] * w[j][l].sqrt())
+            })
             .collect();
         let shift = core::array::from_fn(|l| 0.2 + 0.1 * l as f64);
         for n in [4, 8, 12, 24, 32] {
             let mut cholesky = LaneCholesky::<f64>::new(32);
             for panel in [false, true] {
                 if panel {
-                    cholesky.set_gram(n, &shift, &z, stride);
+                    cholesky.set_gram(n, &shift, &z, points);
                 } else {
                     cholesky.set_weighted_gram(n, &shift, &b, stride, &w);
                 }
@@ -374,7 +370,8 @@ mod tests {
                 cholesky.solve(&mut x);
                 let (trace, log) = (cholesky.trace_of_inverse(), cholesky.log_determinant());
                 for l in 0..LANES {
-                    let rows = DMatrix::from_fn(points, n, |j, i| z[j * stride + i][l]);
+                    let rows =
+                        DMatrix::from_fn(points, n, |j, i| b[j * stride + i] * w[j][l].sqrt());
                     let a = rows.transpose() * rows + DMatrix::identity(n, n) * shift[l];
                     let expected = a.clone().cholesky().unwrap();
                     let b = DVector::from_fn(n, |i, _| right[i][l]);

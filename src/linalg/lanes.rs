@@ -5,9 +5,62 @@ use super::banded_rows::BandedRows;
 use super::elementwise::LANES;
 use super::machine::vectorised;
 use crate::real::Real;
+use core::ops::{Deref, DerefMut};
 
 /// One number of each problem.
 pub(crate) type Lanes<T> = [T; LANES];
+
+/// Where a vector register's worth of memory should begin.
+const ALIGNMENT: usize = 64;
+
+/// An array of [`Lanes`] none of which straddles a cache line.
+#[derive(Debug)]
+pub(crate) struct LaneVec<T> {
+    data: Vec<T>,
+    start: usize,
+    end: usize,
+}
+
+impl<T: Real> LaneVec<T> {
+    /// `n` zeros for each lane.
+    pub(crate) fn zeros(n: usize) -> Self {
+        let data = vec![T::zero(); n * LANES + ALIGNMENT / size_of::<T>()];
+        let start = data.as_ptr().align_offset(ALIGNMENT).min(data.len() - n * LANES);
+        LaneVec { data, start, end: start + n * LANES }
+    }
+}
+
+impl<T> Deref for LaneVec<T> {
+    type Target = [Lanes<T>];
+
+    fn deref(&self) -> &[Lanes<T>] {
+        self.data[self.start..self.end].as_chunks().0
+    }
+}
+
+impl<'a, T> IntoIterator for &'a LaneVec<T> {
+    type Item = &'a Lanes<T>;
+    type IntoIter = core::slice::Iter<'a, Lanes<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a mut LaneVec<T> {
+    type Item = &'a mut Lanes<T>;
+    type IntoIter = core::slice::IterMut<'a, Lanes<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter_mut()
+    }
+}
+
+impl<T> DerefMut for LaneVec<T> {
+    fn deref_mut(&mut self) -> &mut [Lanes<T>] {
+        self.data[self.start..self.end].as_chunks_mut().0
+    }
+}
 
 /// a·b + c in every lane.
 #[inline(always)]
@@ -26,6 +79,22 @@ pub(super) fn multiply_add<T: Real, const FUSED: bool>(
 pub(super) fn add_multiple<T: Real, const FUSED: bool>(a: &Lanes<T>, x: T, c: &mut Lanes<T>) {
     for l in 0..LANES {
         c[l] = if FUSED { a[l].mul_add(x, c[l]) } else { c[l] + a[l] * x };
+    }
+}
+
+/// c −= a in every lane.
+#[inline(always)]
+pub(super) fn subtract<T: Real>(a: &Lanes<T>, c: &mut Lanes<T>) {
+    for l in 0..LANES {
+        c[l] -= a[l];
+    }
+}
+
+/// c *= a in every lane.
+#[inline(always)]
+pub(super) fn scale<T: Real>(a: &Lanes<T>, c: &mut Lanes<T>) {
+    for l in 0..LANES {
+        c[l] *= a[l];
     }
 }
 

@@ -35,9 +35,11 @@ pub(crate) use cholesky::Cholesky;
 pub(crate) use decomposition::{symmetric_eigen, thin_svd};
 pub(crate) use elementwise::{LANES, add_product_t, dot, exp, product, residual};
 pub(crate) use jacobi::jacobi_svd;
-pub(crate) use lane_band::LaneBandCholesky;
+pub(crate) use lane_band::{LaneBandCholesky, add_panel_product, add_panel_product_t};
 pub(crate) use lane_cholesky::LaneCholesky;
-pub(crate) use lanes::{Lanes, join_lanes, lane_dots, lane_product, lane_product_t, split_lanes};
+pub(crate) use lanes::{
+    LaneVec, Lanes, join_lanes, lane_dots, lane_product, lane_product_t, split_lanes,
+};
 pub(crate) use machine::{
     MatMut, MatRef, Vectorise, dispatch, gemm, gemm_scaled, has_fused_multiply_add,
 };

@@ -84,7 +84,8 @@ impl<T: Real> Ladder<T> {
         let start = self.states.len();
         self.states.resize(start + self.state_len, T::zero());
         save(&mut self.states[start..]);
-        let Outcome { chi2, entropy, n_good, log_probability, gap, iterations, status, .. } = outcome;
+        let Outcome { chi2, entropy, n_good, log_probability, gap, iterations, status, .. } =
+            outcome;
         let converged = status.is_success();
         let step = LadderStep {
             alpha,

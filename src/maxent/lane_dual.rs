@@ -3,33 +3,31 @@
 //! The mathematics is that of [`Dual`](super::dual::Dual), whose comments say why; the lanes go from α to α in
 //! lockstep. What converged waits for the others, what failed is left behind and no other lane notices.
 
+use super::dual::{CHORD_SAFETY, CUT, LARGEST_PREDICTION};
 use super::engine::Outcome;
 use super::extrapolation::Extrapolation;
 use super::modes::{Modes, Projected};
 use super::objective::Objective;
 use crate::linalg::{
-    BandedRows, LANES, LaneBandCholesky, LaneCholesky, Lanes, SymmetricBand, join_lanes, lane_dots,
-    lane_product, lane_product_t, split_lanes,
+    BandedRows, LANES, LaneBandCholesky, LaneCholesky, LaneVec, Lanes, SymmetricBand,
+    add_panel_product, add_panel_product_t, join_lanes, lane_dots, lane_product, lane_product_t,
+    split_lanes,
 };
 use crate::prior::Legendre;
 use crate::real::Real;
 use crate::solution::Status;
 
-/// As in the dual for one data vector.
-const CUT: f64 = 1e-12;
-const LARGEST_PREDICTION: f64 = 0.3;
-
 /// A point of the dual of every lane, with what follows from it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Point<T> {
-    mu: Vec<Lanes<T>>,
-    nu: Vec<Lanes<T>>,
+    mu: LaneVec<T>,
+    nu: LaneVec<T>,
     /// u = Bᵀμ + Rᵀν.
-    u: Vec<Lanes<T>>,
+    u: LaneVec<T>,
     /// h = ∇φ*(u).
-    h: Vec<Lanes<T>>,
-    r_mu: Vec<Lanes<T>>,
-    r_nu: Vec<Lanes<T>>,
+    h: LaneVec<T>,
+    r_mu: LaneVec<T>,
+    r_nu: LaneVec<T>,
 }
 
 impl<T: Real> Point<T> {
@@ -76,11 +74,11 @@ pub(super) struct LaneDual<'a, T: Real> {
     rows_gram: SymmetricBand<T>,
     band: LaneBandCholesky<T>,
     dense: LaneCholesky<T>,
-    /// L⁻¹Bᵀ, N_ω × stride; empty without rows.
-    z: Vec<Lanes<T>>,
+    /// L⁻¹Bᵀ in panels of four columns; empty without rows.
+    z: LaneVec<T>,
     /// The diagonal of ∇²φ* at `point`, that of ∇²φ with rows.
-    curvature: Vec<Lanes<T>>,
-    data: Vec<Lanes<T>>,
+    curvature: LaneVec<T>,
+    data: LaneVec<T>,
     outside: Lanes<T>,
     /// Lanes that still take part.
     live: [bool; LANES],
@@ -91,11 +89,11 @@ pub(super) struct LaneDual<'a, T: Real> {
     path_nu: Extrapolation<T>,
     point: Point<T>,
     trial: Point<T>,
-    step_mu: Vec<Lanes<T>>,
-    step_nu: Vec<Lanes<T>>,
-    step_u: Vec<Lanes<T>>,
-    fit: Vec<Lanes<T>>,
-    scratch: Vec<Lanes<T>>,
+    step_mu: LaneVec<T>,
+    step_nu: LaneVec<T>,
+    step_u: LaneVec<T>,
+    fit: LaneVec<T>,
+    scratch: LaneVec<T>,
     /// Over ω, one lane after another, N_ω numbers each.
     split: [Vec<T>; 2],
 }
@@ -110,8 +108,8 @@ impl<'a, T: Real> LaneDual<'a, T> {
             rows.add_hessian(T::one(), &mut rows_gram);
         }
         let (n, stride) = (modes.points, modes.stride);
-        let lanes = |n: usize| vec![[T::zero(); LANES]; n];
-        let point = Point {
+        let lanes = LaneVec::zeros;
+        let point = || Point {
             mu: lanes(stride),
             nu: lanes(m),
             u: lanes(n),
@@ -124,7 +122,7 @@ impl<'a, T: Real> LaneDual<'a, T> {
             modes,
             band: LaneBandCholesky::new(n, rows_gram.bandwidth()),
             dense: LaneCholesky::new(stride),
-            z: if rows.is_some() { lanes(n * stride) } else { Vec::new() },
+            z: lanes(if rows.is_some() { n * stride } else { 0 }),
             rows,
             rows_gram,
             curvature: lanes(n),
@@ -136,8 +134,8 @@ impl<'a, T: Real> LaneDual<'a, T> {
             factored: false,
             path_mu: Extrapolation::new(stride * LANES),
             path_nu: Extrapolation::new(m * LANES),
-            trial: point.clone(),
-            point,
+            trial: point(),
+            point: point(),
             step_mu: lanes(stride),
             step_nu: lanes(m),
             step_u: lanes(n),
@@ -243,7 +241,7 @@ impl<'a, T: Real> LaneDual<'a, T> {
         let banded = self.band.factor(&self.curvature, &inverse, &self.rows_gram);
         let stride = self.modes.stride;
         self.band.forward_panel(&self.modes.columns, stride, active, &mut self.z);
-        self.dense.set_gram(active, &self.alpha, &self.z, stride);
+        self.dense.set_gram(active, &self.alpha, &self.z, n);
         let dense = self.dense.factor();
         core::array::from_fn(|l| banded[l] && dense[l])
     }
@@ -263,23 +261,15 @@ impl<'a, T: Real> LaneDual<'a, T> {
                 }
             }
             self.band.forward(&mut self.scratch);
-            for (row, y) in self.z.chunks_exact(stride).zip(&self.scratch) {
-                for (a, z) in self.step_mu[..active].iter_mut().zip(row) {
-                    for l in 0..LANES {
-                        a[l] += y[l] * z[l];
-                    }
-                }
-            }
+            add_panel_product_t(&self.z, &self.scratch, &mut self.step_mu[..active]);
         }
         self.dense.solve(&mut self.step_mu[..active]);
         lane_product(&self.modes.columns, stride, &self.step_mu[..active], &mut self.step_u);
         if let Some(rows) = &self.rows {
-            for (row, y) in self.z.chunks_exact(stride).zip(&mut self.scratch) {
-                let along = lane_dots(row, &self.step_mu[..active]);
-                for l in 0..LANES {
-                    y[l] = along[l] - y[l];
-                }
+            for y in self.scratch.as_flattened_mut() {
+                *y = -*y;
             }
+            add_panel_product(&self.z, &self.step_mu[..active], &mut self.scratch);
             self.band.backward(&mut self.scratch);
             // r_nu of the trial point is free here.
             rows.apply_lanes(&self.scratch, &mut self.trial.r_nu);
@@ -323,11 +313,10 @@ impl<'a, T: Real> LaneDual<'a, T> {
         self.step_nu.copy_from_slice(&self.point.nu);
         self.direction();
         let p = &self.point;
-        let slopes = |step: &[Lanes<T>]| step.as_flattened().iter().map(move |&s| old * s);
-        let mu = p.mu[..active].as_flattened();
-        self.path_mu.push(old.ln(), mu, slopes(&self.step_mu).collect::<Vec<_>>().into_iter());
-        let nu = p.nu.as_flattened();
-        self.path_nu.push(old.ln(), nu, slopes(&self.step_nu).collect::<Vec<_>>().into_iter());
+        let (mu, nu) = (p.mu[..active].as_flattened(), p.nu.as_flattened());
+        let (step_mu, step_nu) = (self.step_mu.as_flattened(), self.step_nu.as_flattened());
+        self.path_mu.push(old.ln(), mu, step_mu.iter().map(|&s| old * s));
+        self.path_nu.push(old.ln(), nu, step_nu.iter().map(|&s| old * s));
         self.path_mu.at(alpha.ln(), self.step_mu[..active].as_flattened_mut());
         self.path_nu.at(alpha.ln(), self.step_nu.as_flattened_mut());
         let steps = self.step_mu[..active].as_flattened_mut().iter_mut();
@@ -418,7 +407,10 @@ impl<'a, T: Real> LaneDual<'a, T> {
         }
         for _ in 0..30 {
             let trial = self.advance(&t, &on);
-            for l in (0..LANES).filter(|&l| core::mem::take(&mut on[l])) {
+            for l in 0..LANES {
+                if !on[l] {
+                    continue;
+                }
                 let slope = slopes[l].abs();
                 accepted[l] = trial[l].is_finite() && trial[l] <= T::lit(0.5) * slope;
                 on[l] = !accepted[l];
@@ -427,7 +419,8 @@ impl<'a, T: Real> LaneDual<'a, T> {
                 }
                 let secant = slopes[l] / (slopes[l] - trial[l]);
                 let (low, high) = (T::lit(0.1), T::lit(0.5));
-                let cut = if secant > low { if secant < high { secant } else { high } } else { low };
+                let cut =
+                    if secant > low { if secant < high { secant } else { high } } else { low };
                 let mut longest = t[l];
                 for ((du, h), grown) in self.step_u.iter().zip(&self.point.h).zip(&self.trial.h) {
                     let excess = du[l] * (grown[l] - h[l]) / slope;
@@ -447,8 +440,10 @@ impl<'a, T: Real> LaneDual<'a, T> {
 
     /// Newton steps until ½‖r‖² ≤ tolerance·α·norm over the active modes in every lane.
     fn newton(&mut self, tolerance: T, progress: &mut Progress<T>, max_iterations: usize) {
+        let mut before = [T::zero(); LANES];
         loop {
             let (gaps, norms) = (self.point.gaps(self.active), self.norms());
+            let mut will_do = true;
             let (mut near, mut stuck) = ([false; LANES], [const { Status::IterationLimit }; LANES]);
             for l in 0..LANES {
                 let scale = self.alpha[l] * norms[l];
@@ -470,11 +465,15 @@ impl<'a, T: Real> LaneDual<'a, T> {
                         None
                     };
                 }
+                let reached = before[l] * tolerance * scale;
+                let enough = T::lit(CHORD_SAFETY) * gaps[l] * gaps[l] <= reached;
+                will_do &= enough || status.is_some();
             }
             if progress.status.iter().all(Option::is_some) {
                 return;
             }
-            let sound = self.factor();
+            let sound = if will_do { [true; LANES] } else { self.factor() };
+            before = if will_do { [T::zero(); LANES] } else { gaps };
             for l in 0..LANES {
                 if progress.status[l].is_none() {
                     progress.iterations[l] += 1;
@@ -568,8 +567,9 @@ impl<'a, T: Real> LaneDual<'a, T> {
             };
             if self.active < self.modes.stride && (0..LANES).any(|l| missing(&l)) {
                 cut *= T::lit(1e-3);
-                let again: Vec<usize> =
-                    (0..LANES).filter(|&l| self.live[l] && progress.status[l] == Some(Status::Converged)).collect();
+                let again: Vec<usize> = (0..LANES)
+                    .filter(|&l| self.live[l] && progress.status[l] == Some(Status::Converged))
+                    .collect();
                 again.into_iter().for_each(|l| progress.status[l] = None);
                 continue;
             }
@@ -640,11 +640,6 @@ impl<'a, T: Real> LaneDual<'a, T> {
             }
         }
         twice.map(|x| T::lit(0.5) * x)
-    }
-
-    /// The weights h of one lane.
-    pub(super) fn weights(&self, lane: usize, out: &mut [T]) {
-        out.iter_mut().zip(&self.point.h).for_each(|(o, h)| *o = h[lane]);
     }
 
     /// The state of one lane, as the dual for one data vector [saves](super::engine::Engine::save) it.

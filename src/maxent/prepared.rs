@@ -6,7 +6,8 @@ use super::doubts::doubts;
 use super::dual::Dual;
 use super::engine::{Engine, Outcome};
 use super::ladder::{Ladder, descent, geometric};
-use super::modes::Modes;
+use super::lane_dual::LaneDual;
+use super::modes::{Modes, Projected};
 use super::objective::Objective;
 use super::primal::Primal;
 use crate::error::{Error, Result, check_positive};
@@ -42,7 +43,7 @@ pub struct PreparedMaxEnt<T: Real = f64> {
     pub(super) model: Arc<ForwardModel<T>>,
     pub(super) objective: Objective<T>,
     pub(super) modes: Modes<T>,
-    alphas: Vec<T>,
+    pub(super) alphas: Vec<T>,
 }
 
 impl<T: Real> PreparedMaxEnt<T> {
@@ -69,7 +70,13 @@ impl<T: Real> PreparedMaxEnt<T> {
         &self.model
     }
 
-    fn engine(&self) -> Box<dyn Engine<T> + '_> {
+    /// The solver of several data vectors side by side, where there is one.
+    pub(super) fn lanes(&self) -> Option<LaneDual<'_, T>> {
+        let dual = self.settings.solver != MaxEntSolver::Primal && self.objective.has_dual();
+        dual.then(|| LaneDual::new(&self.objective, &self.modes))
+    }
+
+    pub(super) fn engine(&self) -> Box<dyn Engine<T> + '_> {
         if self.settings.solver != MaxEntSolver::Primal && self.objective.has_dual() {
             Box::new(Dual::new(&self.objective, &self.modes))
         } else {
@@ -109,16 +116,28 @@ impl<T: Real> PreparedMaxEnt<T> {
         observer: &mut dyn FnMut(&LadderStep<T>) -> ControlFlow<()>,
     ) -> Result<Solution<T>> {
         self.check(problem)?;
-        let PreparedMaxEnt { settings, objective, modes, alphas, .. } = self;
+        let PreparedMaxEnt { settings, modes, alphas, .. } = self;
         let data = modes.project(problem.whitened_data());
         let mut engine = self.engine();
         engine.reset(&data);
+        let (tolerance, limit) = (settings.ladder_tolerance, settings.max_iterations);
+        let ladder = Ladder::run(engine.as_mut(), alphas, tolerance, limit, observer);
+        self.conclude(problem, &data, engine.as_mut(), ladder)
+    }
+
+    /// Chooses α from a ladder and solves there, with an engine that holds `data`.
+    pub(super) fn conclude(
+        &self,
+        problem: &Problem<T>,
+        data: &Projected<T>,
+        engine: &mut dyn Engine<T>,
+        ladder: Ladder<T>,
+    ) -> Result<Solution<T>> {
+        let PreparedMaxEnt { settings, objective, .. } = self;
         let (tolerance, limit) = (settings.tolerance, settings.max_iterations);
-        let ladder =
-            Ladder::run(engine.as_mut(), alphas, settings.ladder_tolerance, limit, observer);
         let n_data = problem.whitened_data().len();
         let (alpha, refusal) = choose(settings, &ladder, n_data);
-        ladder.rewind(engine.as_mut(), alpha);
+        ladder.rewind(engine, alpha);
         let before = engine.weights().to_vec();
         let mut answer = engine.solve(alpha, tolerance, limit);
         if !answer.status.is_success() {
@@ -126,7 +145,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             let value = |h: &[T]| Ok(T::lit(0.5) * problem.chi2(h)? + objective.parts(alpha, h).1);
             let (start, end): (T, T) = (value(&before)?, value(engine.weights())?);
             if end.partial_cmp(&start).is_none_or(|order| order.is_gt()) {
-                ladder.rewind(engine.as_mut(), alpha);
+                ladder.rewind(engine, alpha);
                 let status = answer.status;
                 answer = Outcome { status, ..engine.solve(alpha, tolerance, 0) };
             }
@@ -143,6 +162,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             }
             (.., status) => status.clone(),
         };
+        let iterations = ladder.iterations();
         let maxent = MaxEntReport {
             rule: rule.name(),
             solver: engine.name(),
@@ -150,7 +170,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             kinetic: settings.kinetic,
             entropy: answer.entropy,
             n_good: answer.n_good,
-            ladder: ladder.steps.clone(),
+            ladder: ladder.steps,
         };
         let report = Report {
             method: "maximum entropy".into(),
@@ -159,9 +179,9 @@ impl<T: Real> PreparedMaxEnt<T> {
             n_data,
             norm: answer.norm,
             residual_correlation: None,
-            iterations: ladder.iterations() + answer.iterations,
+            iterations: iterations + answer.iterations,
             certificate: certificate(objective, alpha, &answer),
-            warnings: doubts(settings, objective, problem, &data, &maxent, &answer),
+            warnings: doubts(settings, objective, problem, data, &maxent, &answer),
             maxent: Some(maxent),
         };
         Solution::new(problem, engine.weights(), report)
