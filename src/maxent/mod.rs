@@ -9,11 +9,13 @@
 //! - `primal`: Newton with conjugate-gradient steps, for any smooth priors.
 //!
 //! `modes` holds the data both see, `objective` the priors, `engine` what the solvers share, `ladder` the
-//! annealing from large to small α, `alpha` the rules that choose it, `doubts` what a reader of the answer
-//! should be told.
+//! annealing from large to small α, `alpha` the rules that choose it, `decision` what comes of a rule, `answer`
+//! the spectrum with its certificate, `doubts` what its reader should be told.
 
 mod alpha;
+mod answer;
 mod builder;
+mod decision;
 mod doubts;
 mod dual;
 mod engine;
@@ -25,6 +27,9 @@ mod primal;
 #[cfg(test)]
 mod tests;
 
-pub use alpha::{AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv};
+pub use alpha::{
+    AlphaChoice, AlphaPick, AlphaRule, Bryan, Chi2Kink, Classic, Cp, Curvature, FixedAlpha, Gcv,
+    Historic, LadderView, LineFit,
+};
 pub use builder::{MaxEnt, MaxEntSolver};
 pub use prepared::PreparedMaxEnt;
