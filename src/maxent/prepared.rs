@@ -156,6 +156,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             chi2: outcome.chi2,
             n_data,
             norm: outcome.norm,
+            residual_correlation: None,
             iterations: ladder.iterations() + outcome.iterations,
             certificate,
             warnings: doubts(settings, objective, problem, &data, &maxent, &outcome),

@@ -14,6 +14,7 @@ mod shrinkage;
 mod tests;
 mod whitening;
 
+pub(crate) use autocorrelation::neighbour_correlation;
 pub use bins::Bins;
 pub use estimator::CovarianceEstimator;
 pub use measurement::{Measurement, stack_complex};

@@ -1,6 +1,6 @@
 //! Whitening as linear algebra, bins as statistics, and every bad input by its own name.
 
-use super::autocorrelation::integrated_time;
+use super::autocorrelation::{integrated_time, neighbour_correlation};
 use super::*;
 use crate::error::Error;
 use crate::real::Real;
@@ -464,5 +464,24 @@ fn complex_data_are_stacked_and_scale_with_their_noise() {
         let (a, b) =
             (data.whitening().apply(data.values()), scaled.whitening().apply(scaled.values()));
         assert!(a.iter().zip(&b).all(|(a, b)| (a + b).abs() <= 1e-14 * a.abs()));
+    }
+}
+
+/// Independent values: mean 0, and the variance that is written down, for few values and for many.
+#[test]
+fn neighbours_of_independent_noise_are_uncorrelated_within_the_deviation() {
+    let mut rng = ChaCha8Rng::seed_from_u64(21);
+    for n in [4, 30] {
+        let draws = 4000;
+        let (mut sum, mut square, mut deviation) = (0.0, 0.0, 0.0);
+        for _ in 0..draws {
+            let r: Vec<f64> = (0..n).map(|_| f64::standard_normal(&mut rng)).collect();
+            let (correlation, expected) = neighbour_correlation(&r).unwrap();
+            (sum, square, deviation) = (sum + correlation, square + correlation.powi(2), expected);
+        }
+        let (mean, variance) = (sum / draws as f64, square / draws as f64);
+        // Standard errors: deviation/√4000, and √(2/4000) of the variance at most.
+        assert!(mean.abs() < 4.0 * deviation / (draws as f64).sqrt(), "{n}: {mean}");
+        assert!((variance / deviation.powi(2) - 1.0).abs() < 0.09, "{n}: {variance}");
     }
 }

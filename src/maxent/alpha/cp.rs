@@ -1,8 +1,8 @@
 //! Mallows's Cp with slack.
 
-use super::slack::below_slack;
+use super::slack::{below_slack, check_slack};
 use super::{AlphaChoice, AlphaRule, LadderView};
-use crate::error::{Result, check_nonnegative, check_positive};
+use crate::error::Result;
 use crate::real::Real;
 
 /// The largest α with χ²/s² + 2N_good ≤ min + slack, divided by `descent` (Mallows 1973).
@@ -29,8 +29,7 @@ impl<T: Real> AlphaRule<T> for Cp {
     }
 
     fn check(&self) -> Result<()> {
-        check_nonnegative("slack", self.slack)?;
-        check_positive("descent", self.descent)
+        check_slack(self.slack, self.descent)
     }
 
     fn choose(&self, ladder: &LadderView<T>) -> AlphaChoice<T> {

@@ -1,8 +1,8 @@
 //! Generalised cross-validation with slack.
 
-use super::slack::below_slack;
+use super::slack::{below_slack, check_slack};
 use super::{AlphaChoice, AlphaRule, LadderView};
-use crate::error::{Result, check_nonnegative, check_positive};
+use crate::error::Result;
 use crate::real::Real;
 
 /// The largest α with ln χ² − 2 ln(N − N_good) ≤ min + slack/N, divided by `descent`
@@ -30,8 +30,7 @@ impl<T: Real> AlphaRule<T> for Gcv {
     }
 
     fn check(&self) -> Result<()> {
-        check_nonnegative("slack", self.slack)?;
-        check_positive("descent", self.descent)
+        check_slack(self.slack, self.descent)
     }
 
     fn choose(&self, ladder: &LadderView<T>) -> AlphaChoice<T> {

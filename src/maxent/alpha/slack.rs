@@ -1,7 +1,19 @@
 //! The largest α a score allows, and what lies a factor below it.
 
 use super::{AlphaChoice, LadderView};
+use crate::error::{Error, Result, check_nonnegative, check_positive};
 use crate::real::Real;
+
+/// `Err` unless `slack` ≥ 0 and `descent` ≥ 1, both finite.
+pub(super) fn check_slack(slack: f64, descent: f64) -> Result<()> {
+    check_nonnegative("slack", slack)?;
+    check_positive("descent", descent)?;
+    if descent < 1.0 {
+        let expected = "a factor of at least 1";
+        return Err(Error::OutOfRange { argument: "descent", value: descent, expected });
+    }
+    Ok(())
+}
 
 /// Where the score falls to its minimum + `slack` on the way down the ladder, divided by `descent`.
 ///
