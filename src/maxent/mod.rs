@@ -9,8 +9,9 @@
 //! - `primal`: Newton with conjugate-gradient steps, for any smooth priors.
 //!
 //! `modes` holds the data both see, `objective` the priors, `engine` what the solvers share, `ladder` the
-//! annealing from large to small α, `alpha` the rules that choose it, `decision` what comes of a rule, `answer`
-//! the spectrum with its certificate, `doubts` what its reader should be told.
+//! annealing from large to small α, `extrapolation` what foresees its next step, `alpha` the rules that
+//! choose it, `decision` what comes of a rule, `answer` the spectrum with its certificate, `doubts` what its
+//! reader should be told, `posterior` what the data leave open, `sensitivity` the derivatives of the answer.
 
 mod alpha;
 mod answer;
@@ -19,11 +20,14 @@ mod decision;
 mod doubts;
 mod dual;
 mod engine;
+mod extrapolation;
 mod ladder;
 mod modes;
 mod objective;
+mod posterior;
 mod prepared;
 mod primal;
+mod sensitivity;
 #[cfg(test)]
 mod tests;
 
@@ -32,4 +36,6 @@ pub use alpha::{
     Historic, LadderView, LineFit,
 };
 pub use builder::{MaxEnt, MaxEntSolver};
+pub use posterior::Posterior;
 pub use prepared::PreparedMaxEnt;
+pub use sensitivity::{MaxEntGradient, Sensitivity};

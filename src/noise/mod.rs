@@ -15,7 +15,7 @@ mod tests;
 mod whitening;
 
 pub(crate) use autocorrelation::neighbour_correlation;
-pub use bins::Bins;
+pub use bins::{Bins, Rebinning};
 pub use estimator::CovarianceEstimator;
 pub use measurement::{Measurement, stack_complex};
 pub use report::{AutocorrelationTime, NoiseReport, NoiseTreatment};
