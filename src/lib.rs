@@ -37,12 +37,9 @@
 //! | a real-frequency axis | [`FrequencyGrid`] |
 //! | something to solve | [`Problem`]; [`ForwardModel`] prepared once for many data vectors |
 //! | maximum entropy | [`MaxEnt`], [`DefaultModel`], [`AlphaRule`], [`Prior`] |
-//! | sparse and least-squares solutions | [`ProximalGradient`] (ISTA, FISTA), [`SparseModelling`], [`BasisPursuit`], [`Nnls`], [`Ridge`]; operators under [`Prox`] |
-//! | iterations of your own | [`FixedPointMap`], [`Relaxed`], [`Accelerated`], [`iterate`] |
-//! | networks | [`Rlista`], [`Unrolled`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`] |
-//! | sparse, non-negative or quadratic fits | [`ProximalGradient`], [`BasisPursuit`], [`SparseModelling`], [`Nnls`], [`Ridge`]; operators under [`Prox`] |
+//! | sparse, non-negative or quadratic fits | [`ProximalGradient`] (ISTA, FISTA), [`SparseModelling`], [`BasisPursuit`], [`Nnls`], [`Ridge`]; operators under [`Prox`] |
 //! | iterations of your own | [`FixedPointMap`], [`iterate`]; around any map [`Relaxed`], [`Accelerated`], [`Anderson`]; splittings [`Admm`], [`DouglasRachford`], [`PrimalDual`] |
-//! | networks | [`Unrolled`], [`Layer`], [`Estimator`], [`TrainingSet`], [`Rlista`] |
+//! | networks | [`Rlista`], [`Unrolled`], [`Layer`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`] |
 //! | an answer | [`Solution`]: [`Spectrum`], back-continued data, [`Report`] with its [`Certificate`] |
 //!
 //! # Conventions
@@ -135,7 +132,7 @@ pub use prox::{
 pub use rand;
 pub use real::Real;
 pub use solution::{
-    Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning,
+    Certificate, LadderStep, MaxEntReport, PenaltyReport, Report, Solution, Solver, Status, Warning,
 };
 pub use sparse::{
     BasisPursuit, BatchOutcome, BatchSolution, DataView, LeastSquares, Nnls, ProximalGradient,

@@ -297,6 +297,7 @@ impl<T: Real> MaxEnt<T> {
             certificate,
             warnings: self.warnings(&maxent, problem, modes.chi2_outside, &answer),
             maxent: Some(maxent),
+            penalty: None,
         };
         Solution::new(problem, &weights, report)
     }
