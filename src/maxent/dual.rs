@@ -8,7 +8,8 @@
 //! entropy without R the Hessian is Bryan's matrix B diag(h) Bᵀ + αI (Bryan 1990).
 
 use super::engine::{Engine, Outcome, Schur};
-use super::modes::Modes;
+use super::extrapolation::Extrapolation;
+use super::modes::{Modes, Projected};
 use super::objective::Objective;
 use crate::linalg::{BandedRows, SymmetricBand, dot};
 use crate::prior::Legendre;
@@ -18,8 +19,8 @@ use crate::solution::Status;
 /// Modes with σ²·norm below this times α start out dropped; more are taken in where the certificate over
 /// all modes asks for it.
 const CUT: f64 = 1e-12;
-/// A predicted change of the exponents beyond this is not trusted.
-const LARGEST_PREDICTION: f64 = 3.0;
+/// A predicted change of the weights by more than this, times their sum, is not trusted.
+const LARGEST_PREDICTION: f64 = 0.3;
 
 /// A point of the dual, with what follows from it.
 #[derive(Debug, Clone)]
@@ -52,6 +53,7 @@ pub(super) struct Dual<'a, T: Real> {
     legendre: &'a dyn Legendre<T>,
     objective: &'a Objective<T>,
     modes: &'a Modes<T>,
+    data: Projected<T>,
     rows: Option<BandedRows<T>>,
     /// RᵀR.
     rows_gram: SymmetricBand<T>,
@@ -60,6 +62,9 @@ pub(super) struct Dual<'a, T: Real> {
     active: usize,
     /// Whether `schur` is factored at `point` and `alpha`.
     factored: bool,
+    /// μ and ν as functions of ln α.
+    path_mu: Extrapolation<T>,
+    path_nu: Extrapolation<T>,
     point: Point<T>,
     trial: Point<T>,
     /// Newton direction (dμ, dν), and what it does to u.
@@ -83,7 +88,7 @@ impl<'a, T: Real> Dual<'a, T> {
             rows.add_hessian(T::one(), &mut rows_gram);
         }
         let zeros = |n: usize| vec![T::zero(); n];
-        let mut point = Point {
+        let point = Point {
             mu: zeros(modes.count),
             nu: zeros(m),
             u: zeros(modes.width),
@@ -91,17 +96,19 @@ impl<'a, T: Real> Dual<'a, T> {
             r_mu: zeros(modes.count),
             r_nu: zeros(m),
         };
-        legendre.conjugate_gradient(&point.u[..modes.points], &mut point.h[..modes.points]);
         Dual {
             legendre,
             objective,
             modes,
+            data: Projected::default(),
             rows,
             schur: Schur::new(modes, rows_gram.clone()),
             rows_gram,
             alpha: T::zero(),
             active: 0,
             factored: false,
+            path_mu: Extrapolation::new(modes.count),
+            path_nu: Extrapolation::new(m),
             trial: point.clone(),
             point,
             step_mu: zeros(modes.count),
@@ -115,13 +122,14 @@ impl<'a, T: Real> Dual<'a, T> {
     /// Writes the residuals at trial or point, whose μ, ν and h are set.
     fn residuals(
         modes: &Modes<T>,
+        data: &[T],
         rows: Option<&BandedRows<T>>,
         alpha: T,
         active: usize,
         p: &mut Point<T>,
     ) {
         modes.apply(&p.h, &mut p.r_mu[..active]);
-        for ((r, &g), &mu) in p.r_mu[..active].iter_mut().zip(&modes.data).zip(&p.mu) {
+        for ((r, &g), &mu) in p.r_mu[..active].iter_mut().zip(data).zip(&p.mu) {
             *r += alpha * mu - g;
         }
         if let Some(rows) = rows {
@@ -186,7 +194,8 @@ impl<'a, T: Real> Dual<'a, T> {
         step(&mut q.nu, &p.nu, &self.step_nu);
         step(&mut q.u, &p.u, &self.step_u);
         self.legendre.conjugate_gradient(&q.u[..n], &mut q.h[..n]);
-        Self::residuals(self.modes, self.rows.as_ref(), self.alpha, active, q);
+        let (data, rows) = (&self.data.data, self.rows.as_ref());
+        Self::residuals(self.modes, data, rows, self.alpha, active, q);
         self.slope_at(&self.trial)
     }
 
@@ -195,25 +204,32 @@ impl<'a, T: Real> Dual<'a, T> {
         dot(&p.r_mu[..active], &self.step_mu[..active]) + dot(&p.r_nu, &self.step_nu)
     }
 
-    /// Follows the tangent of α(μ, ν) in ln α from the present optimum to that at `alpha`.
+    /// Continues the path (μ, ν)(ln α) from the present optimum, and those before it, to `alpha`.
+    ///
+    /// Its slope is −αH⁻¹(μ, ν). Multipliers of modes that the data fix become constant as α falls, so that
+    /// they are what to continue, rather than αμ.
     fn predict(&mut self, alpha: T) {
         let active = self.active;
         self.step_mu[..active].copy_from_slice(&self.point.mu[..active]);
         self.step_nu.copy_from_slice(&self.point.nu);
         self.direction();
-        // y = (μ, ν): d(αy)/d ln α = α(y − αH⁻¹y).
-        let (log, ratio) = ((alpha / self.alpha).ln(), self.alpha / alpha);
-        let old = self.alpha;
-        let change = |step: &mut T, y: T| *step = ratio * (y + log * (y + old * *step)) - y;
-        self.step_mu[..active].iter_mut().zip(&self.point.mu).for_each(|(s, &y)| change(s, y));
-        self.step_nu.iter_mut().zip(&self.point.nu).for_each(|(s, &y)| change(s, y));
+        let (at, old, p) = (self.alpha.ln(), self.alpha, &self.point);
+        self.path_mu.push(at, &p.mu[..active], self.step_mu.iter().map(|&s| old * s));
+        self.path_nu.push(at, &p.nu, self.step_nu.iter().map(|&s| old * s));
+        self.path_mu.at(alpha.ln(), &mut self.step_mu[..active]);
+        self.path_nu.at(alpha.ln(), &mut self.step_nu);
+        self.step_mu[..active].iter_mut().zip(&p.mu).for_each(|(s, &mu)| *s -= mu);
+        self.step_nu.iter_mut().zip(&p.nu).for_each(|(s, &nu)| *s -= nu);
         self.step_u.fill(T::zero());
         self.modes.add_transposed(0, &self.step_mu[..active], &mut self.step_u);
         if let Some(rows) = &self.rows {
             rows.add_transposed(&self.step_nu, &mut self.step_u);
         }
-        if self.step_u.iter().all(|x| x.abs() < T::lit(LARGEST_PREDICTION)) {
-            self.advance(T::one());
+        self.advance(T::one());
+        let (before, after) = (&self.point.h, &self.trial.h);
+        let size: T = before.iter().map(|h| h.abs()).sum();
+        let change: T = before.iter().zip(after).map(|(&a, &b)| (a - b).abs()).sum();
+        if change <= T::lit(LARGEST_PREDICTION) * size {
             core::mem::swap(&mut self.point, &mut self.trial);
         }
     }
@@ -228,7 +244,7 @@ impl<'a, T: Real> Dual<'a, T> {
             let fresh = self.active..wanted;
             modes.apply(&p.h, &mut self.fit[..wanted]);
             for k in fresh.clone() {
-                p.mu[k] = (modes.data[k] - self.fit[k]) / self.alpha;
+                p.mu[k] = (self.data.data[k] - self.fit[k]) / self.alpha;
             }
             self.step_u.fill(T::zero());
             modes.add_transposed(fresh.start, &p.mu[fresh.clone()], &mut self.step_u);
@@ -245,7 +261,37 @@ impl<'a, T: Real> Dual<'a, T> {
             self.trial.mu.copy_from_slice(&p.mu);
             self.active = wanted;
         }
-        Self::residuals(modes, self.rows.as_ref(), self.alpha, self.active, &mut self.point);
+        let (data, rows) = (&self.data.data, self.rows.as_ref());
+        Self::residuals(modes, data, rows, self.alpha, self.active, &mut self.point);
+    }
+
+    /// Sets `trial` to where the derivative of Φ along the step has come down to half of what it was, in
+    /// absolute value, or beyond. `false` if there is no such place.
+    ///
+    /// On the derivative, because values of Φ cancel long before it does.
+    fn search_along_step(&mut self) -> bool {
+        let (n, slope) = (self.modes.points, self.slope_at(&self.point));
+        let mut t = self.legendre.step_limit(&self.point.u[..n], &self.step_u[..n]);
+        for _ in 0..30 {
+            let trial = self.advance(t);
+            if trial.is_finite() && trial <= T::lit(0.5) * slope.abs() {
+                return true;
+            }
+            let secant = slope / (slope - trial);
+            let (low, high) = (T::lit(0.1), T::lit(0.5));
+            let cut = if secant > low { if secant < high { secant } else { high } } else { low };
+            // A weight that was nothing and has outgrown all else fell on by du per unit of t, in logarithm.
+            let mut longest = t;
+            for ((&du, &h), &grown) in self.step_u.iter().zip(&self.point.h).zip(&self.trial.h) {
+                let excess = du * (grown - h) / slope.abs();
+                if excess > T::one() && du > T::zero() {
+                    let back = t - (T::lit(4.0) * excess).ln() / du;
+                    longest = if back < longest { back } else { longest };
+                }
+            }
+            t = if longest < t && longest > low * t { longest } else { t * cut };
+        }
+        false
     }
 
     /// Newton steps until ½‖r‖² ≤ tolerance·α·norm over the active modes.
@@ -274,21 +320,7 @@ impl<'a, T: Real> Dual<'a, T> {
             self.step_mu[..active].copy_from_slice(&self.point.r_mu[..active]);
             self.step_nu.copy_from_slice(&self.point.r_nu);
             self.direction();
-            let slope = self.slope_at(&self.point);
-            let n = self.modes.points;
-            let mut t = self.legendre.step_limit(&self.point.u[..n], &self.step_u[..n]);
-            let mut accepted = false;
-            // On the directional derivative: values of Φ cancel long before it does.
-            for _ in 0..30 {
-                let trial = self.advance(t);
-                if trial.is_finite() && trial <= T::lit(0.5) * slope.abs() {
-                    accepted = true;
-                    break;
-                }
-                let secant = slope / (slope - trial);
-                let (low, high) = (T::lit(0.1), T::lit(0.5));
-                t *= if secant > low { if secant < high { secant } else { high } } else { low };
-            }
+            let accepted = self.search_along_step();
             let trial = self.trial.gap(active);
             if !accepted || !trial.is_finite() {
                 return stuck;
@@ -314,8 +346,8 @@ impl<'a, T: Real> Dual<'a, T> {
     fn certify(&mut self) -> (T, T) {
         let (modes, active, p) = (self.modes, self.active, &mut self.point);
         modes.apply(&p.h, &mut self.fit);
-        let mut chi2 = modes.chi2_outside;
-        for (f, &g) in self.fit.iter_mut().zip(&modes.data) {
+        let mut chi2 = self.data.outside;
+        for (f, &g) in self.fit.iter_mut().zip(&self.data.data) {
             *f = g - *f;
             chi2 += *f * *f;
         }
@@ -340,6 +372,18 @@ impl<'a, T: Real> Dual<'a, T> {
 impl<T: Real> Engine<T> for Dual<'_, T> {
     fn name(&self) -> &'static str {
         "dual Newton"
+    }
+
+    fn reset(&mut self, data: &Projected<T>) {
+        self.data.clone_from(data);
+        let (p, n) = (&mut self.point, self.modes.points);
+        for v in [&mut p.mu, &mut p.nu, &mut p.u, &mut self.trial.mu] {
+            v.fill(T::zero());
+        }
+        self.legendre.conjugate_gradient(&p.u[..n], &mut p.h[..n]);
+        (self.alpha, self.active, self.factored) = (T::zero(), 0, false);
+        self.path_mu.clear();
+        self.path_nu.clear();
     }
 
     fn solve(&mut self, alpha: T, tolerance: T, max_iterations: usize) -> Outcome<T> {
@@ -372,9 +416,25 @@ impl<T: Real> Engine<T> for Dual<'_, T> {
         if !gap.is_finite() {
             gap = T::INFINITY;
         }
-        let n_good = if self.factor() { self.schur.n_good() } else { T::lit(self.active as f64) };
+        let (mut n_good, mut log_probability) = (T::lit(self.active as f64), -T::INFINITY);
+        let h = &self.point.h[..self.modes.points];
+        let (entropy, value) = self.objective.parts(alpha, h);
+        if self.factor() {
+            let ratio = self.schur.log_determinant_ratio(self.objective, &self.point.h);
+            (n_good, log_probability) = (self.schur.n_good(), ratio - T::lit(0.5) * chi2 - value);
+        }
         let stationarity = gap;
-        Outcome { chi2, norm, gap, stationarity, n_good, iterations, status }
+        Outcome {
+            chi2,
+            norm,
+            entropy,
+            gap,
+            stationarity,
+            n_good,
+            log_probability,
+            iterations,
+            status,
+        }
     }
 
     fn weights(&self) -> &[T] {
@@ -408,5 +468,7 @@ impl<T: Real> Engine<T> for Dual<'_, T> {
         self.trial.mu.copy_from_slice(&p.mu);
         self.legendre.conjugate_gradient(&p.u[..n], &mut p.h[..n]);
         self.factored = false;
+        self.path_mu.clear();
+        self.path_nu.clear();
     }
 }
