@@ -37,12 +37,10 @@
 //! | a real-frequency axis | [`FrequencyGrid`] |
 //! | something to solve | [`Problem`]; [`ForwardModel`] prepared once for many data vectors |
 //! | maximum entropy | [`MaxEnt`], [`DefaultModel`], [`AlphaRule`], [`Prior`] |
-//! | sparse and least-squares solutions | [`ProximalGradient`] (ISTA, FISTA), [`SparseModelling`], [`BasisPursuit`], [`Nnls`], [`Ridge`]; operators under [`Prox`] |
-//! | iterations of your own | [`FixedPointMap`], [`Relaxed`], [`Accelerated`], [`iterate`] |
-//! | networks | [`Rlista`], [`Unrolled`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`] |
 //! | sparse, non-negative or quadratic fits | [`ProximalGradient`], [`BasisPursuit`], [`SparseModelling`], [`Nnls`], [`Ridge`]; operators under [`Prox`] |
 //! | iterations of your own | [`FixedPointMap`], [`iterate`]; around any map [`Relaxed`], [`Accelerated`], [`Anderson`]; splittings [`Admm`], [`DouglasRachford`], [`PrimalDual`] |
-//! | networks | [`Unrolled`], [`Layer`], [`Estimator`], [`TrainingSet`], [`Rlista`] |
+//! | derivatives of an answer | [`Sensitivity`] of maximum entropy; [`Adjoint`] of any [`DifferentiableMap`]'s fixed point |
+//! | networks | [`Rlista`], [`Unrolled`], [`Layer`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`] |
 //! | error bars of an answer | [`Posterior`] of maximum entropy; [`Bootstrap`], [`Jackknife`] of any solver |
 //! | a self-energy | [`SelfEnergy`] |
 //! | an answer | [`Solution`]: [`Spectrum`], back-continued data, [`Report`] with its [`Certificate`] |
@@ -100,9 +98,10 @@ mod train;
 pub use error::{Error, Result};
 pub use estimate::Estimate;
 pub use fixed_point::{
-    Accelerated, Admm, Anderson, AugmentedMinimizer, Backtracking, ConjugateGradients,
-    DouglasRachford, FixedPoint, FixedPointMap, Iterates, IterationInfo, IterationOptions,
-    IterationReport, PrimalDual, Relaxed, iterate,
+    Accelerated, Adjoint, AdjointSolver, Admm, Anderson, AugmentedMinimizer, Backtracking,
+    ConjugateGradients, DifferentiableMap, DifferentiablePoint, DouglasRachford, FixedPoint,
+    FixedPointGradient, FixedPointMap, Iterates, IterationInfo, IterationOptions, IterationReport,
+    PrimalDual, Relaxed, iterate,
 };
 pub use gradient_check::check_gradient;
 pub use grid::FrequencyGrid;
@@ -113,8 +112,8 @@ pub use kernel::{
 };
 pub use linalg::{BandedRows, SymmetricBand};
 pub use maxent::{
-    AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv, MaxEnt, MaxEntSolver, Posterior,
-    PreparedMaxEnt,
+    AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv, MaxEnt, MaxEntGradient, MaxEntSolver,
+    Posterior, PreparedMaxEnt, Sensitivity,
 };
 pub use nalgebra;
 pub use network::{

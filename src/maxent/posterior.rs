@@ -116,6 +116,22 @@ impl<T: Real> Posterior<T> {
         y
     }
 
+    /// α.
+    pub(super) fn alpha(&self) -> T {
+        self.scale * self.scale
+    }
+
+    /// Overwrites `v` with Γ⁻¹v = Rᵀ(R v).
+    pub(super) fn multiply(&self, v: &mut [T]) {
+        let mut y = self.root(v);
+        for (q, &known) in self.basis.column_iter().zip(&self.known) {
+            let overlap = known * dot(q.as_slice(), &y);
+            y.iter_mut().zip(q.iter()).for_each(|(y, &q)| *y -= overlap * q);
+        }
+        self.band.backward(&mut y);
+        v.iter_mut().zip(&y).for_each(|(v, &y)| *v = y / self.scale);
+    }
+
     fn estimate(&self, coefficients: &[T]) -> Estimate<T> {
         let root = self.root(coefficients);
         let value = coefficients.iter().zip(&self.weights).map(|(&c, &a)| c * a).sum();

@@ -38,8 +38,8 @@ use std::sync::Arc;
 /// ```
 #[derive(Debug)]
 pub struct PreparedMaxEnt<T: Real = f64> {
-    settings: MaxEnt<T>,
-    model: Arc<ForwardModel<T>>,
+    pub(super) settings: MaxEnt<T>,
+    pub(super) model: Arc<ForwardModel<T>>,
     pub(super) objective: Objective<T>,
     pub(super) modes: Modes<T>,
     alphas: Vec<T>,
@@ -78,7 +78,7 @@ impl<T: Real> PreparedMaxEnt<T> {
     }
 
     /// `Err` unless `problem` has the kernel, axes and noise prepared for.
-    fn check(&self, problem: &Problem<T>) -> Result<()> {
+    pub(super) fn check(&self, problem: &Problem<T>) -> Result<()> {
         let (given, own) = (problem.model(), &self.model);
         if Arc::ptr_eq(given, own) {
             return Ok(());

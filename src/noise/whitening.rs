@@ -195,6 +195,21 @@ impl<T: Real> Whitening<T> {
         }
     }
 
+    /// Wᵀ v for a vector of [`rows`](Self::rows) entries: what turns derivatives by whitened data into
+    /// derivatives by raw data.
+    ///
+    /// # Panics
+    /// If the length differs.
+    pub fn apply_transposed(&self, v: &[T]) -> Vec<T> {
+        assert_eq!(v.len(), self.rows(), "transposed whitening of a vector of another length");
+        match &self.kind {
+            Kind::Diagonal(d) => d.iter().zip(v).map(|(&d, &v)| d * v).collect(),
+            Kind::Dense(w) => {
+                w.tr_mul(&nalgebra::DVectorView::from_slice(v, v.len())).as_slice().to_vec()
+            }
+        }
+    }
+
     /// W⁺ ξ for a vector of [`rows`](Self::rows) entries: noise of the covariance C, on the modes that are
     /// kept, where ξ is independent with unit variance.
     ///
