@@ -276,6 +276,16 @@ pub struct MaxEntReport<T = f64> {
     pub ladder: Vec<LadderStep<T>>,
 }
 
+/// What sparse and least-squares methods add to a report.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct PenaltyReport<T = f64> {
+    /// Weight λ of the penalty, in the units of the method.
+    pub lambda: T,
+    /// Name of the rule that chose it, `fixed` if it was given.
+    pub rule: &'static str,
+}
+
 /// What a solver did and how far its answer can be trusted.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -302,6 +312,8 @@ pub struct Report<T = f64> {
     pub warnings: Vec<Warning>,
     /// Details of maximum entropy.
     pub maxent: Option<MaxEntReport<T>>,
+    /// The weight of the penalty of sparse and least-squares methods.
+    pub penalty: Option<PenaltyReport<T>>,
 }
 
 /// A spectrum with the data it would have given and a report.
@@ -423,6 +435,9 @@ impl<T: Real> fmt::Display for Report<T> {
             writeln!(f, "entropy       {:.6e}", m.entropy.as_f64())?;
             writeln!(f, "good data     {:.2}", m.n_good.as_f64())?;
         }
+        if let Some(PenaltyReport { lambda, rule }) = self.penalty {
+            writeln!(f, "lambda        {:.6e}  ({rule})", lambda.as_f64())?;
+        }
         writeln!(f, "iterations    {}", self.iterations)?;
         match self.certificate {
             Certificate::Gap { gap, relative, l1_bound } => {
@@ -471,6 +486,7 @@ mod tests {
             certificate: Certificate::None,
             warnings: Vec::new(),
             maxent: None,
+            penalty: None,
         };
         Solution::new(&problem, &[0.0; 3], report).unwrap().report().clone()
     }

@@ -161,6 +161,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             certificate,
             warnings: doubts(settings, objective, problem, &data, &maxent, &outcome),
             maxent: Some(maxent),
+            penalty: None,
         };
         Solution::new(problem, &weights, report)
     }
