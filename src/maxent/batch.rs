@@ -98,14 +98,18 @@ impl<T: Real> PreparedMaxEnt<T> {
         };
         let data: Vec<_> = problems.iter().map(|p| self.modes.project(p.whitened_data())).collect();
         lanes.reset(&data);
-        let new = || Ladder::new(self.alphas.len(), single.state_len());
+        let (steps, points) = (self.alphas.len(), self.modes.points);
+        let new = || Ladder::new(steps, single.state_len(), points);
         let mut ladders: Vec<_> = problems.iter().map(|_| new()).collect();
         let (tolerance, limit) = (self.settings.ladder_tolerance, self.settings.max_iterations);
         for &alpha in &self.alphas {
             let outcomes = lanes.solve(alpha, tolerance, limit);
             for (l, (outcome, ladder)) in outcomes.into_iter().zip(&mut ladders).enumerate() {
                 if let Some(outcome) = outcome {
-                    ladder.push(alpha, outcome, |state| lanes.save(l, state));
+                    ladder.push(alpha, outcome, |state, weights| {
+                        lanes.save(l, state);
+                        lanes.weights(l, weights);
+                    });
                 }
             }
         }
@@ -119,5 +123,139 @@ impl<T: Real> PreparedMaxEnt<T> {
                 self.solve(&problem)
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grid::FrequencyGrid;
+    use crate::kernel::FermionTime;
+    use crate::maxent::{FixedAlpha, MaxEnt};
+    use crate::noise::Whitening;
+    use crate::problem::ForwardModel;
+    use crate::solution::{Certificate, Status};
+    use crate::synthetic::{GaussianMixture, NoiseLevel, TrainingSet};
+    use rand::SeedableRng;
+
+    /// β = 10, 30 times, 37 frequencies.
+    fn model() -> Arc<ForwardModel<f64>> {
+        let tau: Vec<f64> = (0..30).map(|i| 10.0 * f64::from(i) / 29.0).collect();
+        let grid = FrequencyGrid::uniform(-3.0, 3.0, 37).unwrap();
+        let whitening = Whitening::from_errors(&[1e-4; 30]).unwrap();
+        let kernel = FermionTime::new(10.0).unwrap();
+        Arc::new(ForwardModel::new(&kernel, &tau, &grid, whitening).unwrap())
+    }
+
+    /// Random spectra; the last four too large, too small, of the wrong sign, and without noise.
+    fn data(model: &ForwardModel<f64>, columns: usize) -> DMatrix<f64> {
+        let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(5);
+        let (mixture, noise) = (GaussianMixture::default(), NoiseLevel::Uniform(1e-4));
+        let set = TrainingSet::generate(&mixture, model, columns, &noise, &mut rng).unwrap();
+        let mut data = set.data().clone();
+        for (from_end, factor) in [(1, 30.0), (2, 1e-3), (3, -1.0)] {
+            data.column_mut(columns - from_end).scale_mut(factor);
+        }
+        let exact = model.kernel() * set.weights().column(0);
+        data.set_column(columns - 4, &exact);
+        data
+    }
+
+    fn single(prepared: &PreparedMaxEnt<f64>, g: nalgebra::DVectorView<'_, f64>) -> Solution<f64> {
+        let model = Arc::clone(prepared.model());
+        prepared.solve(&Problem::from_model(model, g.as_slice()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_batch_gives_what_one_by_one_gives() {
+        let model = model();
+        let data = data(&model, 19);
+        let base = MaxEnt::default().ladder_points(30);
+        for solver in [base.clone(), base.clone().kinetic(1.0), base.alpha(FixedAlpha(50.0))] {
+            let prepared = solver.prepare(&model).unwrap();
+            let batch = prepared.solve_many(&data).unwrap();
+            assert_eq!(batch.len(), 19);
+            for (g, found) in data.column_iter().zip(&batch) {
+                let expected = single(&prepared, g);
+                let (a, b) = (expected.report(), found.report());
+                assert_eq!(a.status, b.status);
+                let bounds = [a, b].map(|r| match r.certificate {
+                    Certificate::Gap { l1_bound, .. } => l1_bound.unwrap(),
+                    ref other => panic!("{other:?}"),
+                });
+                let weights = [&expected, found].map(|s| s.spectrum().weights());
+                let l1: f64 = weights[0].iter().zip(&weights[1]).map(|(x, y)| (x - y).abs()).sum();
+                assert!(l1 <= bounds[0] + bounds[1], "{l1:e} {bounds:?}");
+                let ladders = [a, b].map(|r| &r.maxent.as_ref().unwrap().ladder);
+                assert_eq!(ladders[0].len(), ladders[1].len());
+                for (x, y) in ladders[0].iter().zip(ladders[1]) {
+                    assert_eq!((x.alpha, x.converged), (y.alpha, y.converged));
+                    assert!((x.n_good - y.n_good).abs() < 2e-3 * (1.0 + x.n_good));
+                    assert!((x.chi2 / y.chi2 - 1.0).abs() < 2e-3, "{x:?} {y:?}");
+                    let scale = a.norm + x.entropy.abs();
+                    assert!((x.entropy - y.entropy).abs() < 1e-3 * scale, "{x:?} {y:?}");
+                    let (p, q) = (x.log_probability, y.log_probability);
+                    assert!((p - q).abs() < 1e-3 * (1.0 + p.abs()), "{x:?} {y:?}");
+                    assert!(y.gap <= 2e-8 * y.alpha * a.norm.max(1.0), "{y:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lanes_that_fail_are_solved_alone_and_disturb_no_other() {
+        let model = model();
+        let mut data = data(&model, 8);
+        // Far beyond what exponents reach: no optimum is found.
+        data.column_mut(3).scale_mut(1e120);
+        let prepared = MaxEnt::default().ladder_points(20).prepare(&model).unwrap();
+        let batch = prepared.solve_many(&data).unwrap();
+        assert!(!batch[3].report().status.is_success());
+        assert_eq!(batch[3].report(), single(&prepared, data.column(3)).report());
+        for l in [0, 1, 2] {
+            assert_eq!(batch[l].report().status, Status::Converged);
+        }
+        // With one iteration for each α none gets to the end.
+        let prepared = MaxEnt::default().max_iterations(1).prepare(&model).unwrap();
+        for (g, found) in data.column_iter().zip(prepared.solve_many(&data).unwrap()) {
+            assert_eq!(found, single(&prepared, g));
+        }
+    }
+
+    #[cfg(feature = "rayon")]
+    #[test]
+    fn threads_change_no_bit() {
+        let model = model();
+        let data = data(&model, 40);
+        let prepared = MaxEnt::default().ladder_points(12).prepare(&model).unwrap();
+        let solve = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| prepared.solve_many(&data).unwrap())
+        };
+        let one = solve(1);
+        assert!(solve(2) == one && solve(5) == one);
+    }
+
+    #[test]
+    fn solutions_come_in_order_until_no_more_are_wanted() {
+        let model = model();
+        let data = data(&model, 18);
+        let prepared = MaxEnt::default().ladder_points(6).prepare(&model).unwrap();
+        let mut seen = Vec::new();
+        let receive = &mut |index, _: Solution<f64>| {
+            seen.push(index);
+            if index == 9 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        prepared.solve_each(&data, receive).unwrap();
+        assert_eq!(seen, (0..10).collect::<Vec<_>>());
+        assert!(prepared.solve_many(&DMatrix::zeros(30, 0)).unwrap().is_empty());
+        let named = |data: DMatrix<f64>| {
+            let message = prepared.solve_many(&data).unwrap_err().to_string();
+            assert!(message.contains("data"), "{message}");
+        };
+        named(DMatrix::zeros(29, 3));
+        let mut bad = data.clone();
+        bad[(3, 2)] = f64::NAN;
+        named(bad);
     }
 }

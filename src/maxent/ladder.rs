@@ -1,6 +1,8 @@
 //! The annealing ladder: optima at α from large to small, each starting from the one before.
 
+use super::alpha::LadderView;
 use super::engine::{Engine, Outcome};
+use crate::error::Result;
 use crate::real::Real;
 use crate::solution::{LadderStep, Status};
 use core::ops::ControlFlow;
@@ -35,17 +37,22 @@ pub(super) struct Ladder<T> {
     pub(super) steps: Vec<LadderStep<T>>,
     states: Vec<T>,
     state_len: usize,
+    /// The weights h of every step.
+    weights: Vec<T>,
+    points: usize,
     /// How the last step ended, or `Stopped`.
     pub(super) status: Status,
 }
 
 impl<T: Real> Ladder<T> {
-    /// Room for `points` steps with states of a length.
-    pub(super) fn new(points: usize, state_len: usize) -> Self {
+    /// Room for a number of steps, states of a length and N_ω = `points` weights in each.
+    pub(super) fn new(steps: usize, state_len: usize, points: usize) -> Self {
         Ladder {
-            steps: Vec::with_capacity(points),
-            states: Vec::with_capacity(points * state_len),
+            steps: Vec::with_capacity(steps),
+            states: Vec::with_capacity(steps * state_len),
             state_len,
+            weights: Vec::with_capacity(steps * points),
+            points,
             status: Status::Converged,
         }
     }
@@ -58,10 +65,13 @@ impl<T: Real> Ladder<T> {
         max_iterations: usize,
         observer: &mut dyn FnMut(&LadderStep<T>) -> ControlFlow<()>,
     ) -> Self {
-        let mut ladder = Ladder::new(alphas.len(), engine.state_len());
+        let mut ladder = Ladder::new(alphas.len(), engine.state_len(), engine.weights().len());
         for &alpha in alphas {
             let outcome = engine.solve(alpha, tolerance, max_iterations);
-            let step = ladder.push(alpha, outcome, |state| engine.save(state));
+            let step = ladder.push(alpha, outcome, |state, weights| {
+                engine.save(state);
+                weights.copy_from_slice(engine.weights());
+            });
             // Whatever starts from a failure fails as well.
             if !step.converged {
                 break;
@@ -74,16 +84,17 @@ impl<T: Real> Ladder<T> {
         ladder
     }
 
-    /// Adds the optimum at the next α, with the state that `save` writes.
+    /// Adds the optimum at the next α, with the state and the weights that `save` writes.
     pub(super) fn push(
         &mut self,
         alpha: T,
         outcome: Outcome<T>,
-        save: impl FnOnce(&mut [T]),
+        save: impl FnOnce(&mut [T], &mut [T]),
     ) -> LadderStep<T> {
-        let start = self.states.len();
-        self.states.resize(start + self.state_len, T::zero());
-        save(&mut self.states[start..]);
+        let (state, weight) = (self.states.len(), self.weights.len());
+        self.states.resize(state + self.state_len, T::zero());
+        self.weights.resize(weight + self.points, T::zero());
+        save(&mut self.states[state..], &mut self.weights[weight..]);
         let Outcome { chi2, entropy, n_good, log_probability, gap, iterations, status, .. } =
             outcome;
         let converged = status.is_success();
@@ -109,6 +120,17 @@ impl<T: Real> Ladder<T> {
         let above = above.min(self.converged());
         let at = above.saturating_sub(1) * self.state_len;
         engine.load(&self.states[at..at + self.state_len]);
+    }
+
+    /// The weights h of step `i`.
+    pub(super) fn weights(&self, i: usize) -> &[T] {
+        &self.weights[i * self.points..(i + 1) * self.points]
+    }
+
+    /// What a rule may see: the converged steps.
+    pub(super) fn view(&self, n_data: usize) -> Result<LadderView<'_, T>> {
+        let steps = self.converged();
+        LadderView::new(&self.steps[..steps], &self.weights[..steps * self.points], n_data)
     }
 
     /// The number of converged steps; only the last one may have failed.

@@ -642,6 +642,11 @@ impl<'a, T: Real> LaneDual<'a, T> {
         twice.map(|x| T::lit(0.5) * x)
     }
 
+    /// The weights h of one lane.
+    pub(super) fn weights(&self, lane: usize, out: &mut [T]) {
+        out.iter_mut().zip(&self.point.h).for_each(|(o, h)| *o = h[lane]);
+    }
+
     /// The state of one lane, as the dual for one data vector [saves](super::engine::Engine::save) it.
     pub(super) fn save(&self, lane: usize, state: &mut [T]) {
         let p = &self.point;
