@@ -123,7 +123,10 @@ pub use operator::{
     ComposedOperator, Convolution, LinearOperator, NormEstimate, ScaledOperator, StackedOperator,
     check_adjoint, estimate_norm,
 };
-pub use prior::{Entropy, Kinetic, Legendre, Prior};
+pub use prior::{
+    BayesianReconstruction, Entropy, GaussianProcess, Kinetic, L1Prior, Legendre,
+    PositiveNegativeEntropy, Prior, SumRule,
+};
 pub use problem::{Fingerprint, ForwardModel, Problem};
 pub use prox::{
     AffineSet, BandedQuadratic, BoxConstraint, Conjugate, ConjugateOf, ElasticNet, Entropic,
