@@ -127,14 +127,15 @@ pub enum Error {
         /// What it would need.
         expected: &'static str,
     },
-    /// A trained network was handed a problem with another kernel, data axis or frequency grid.
+    /// A trained network or a prepared solver was handed a problem with another kernel, data axis or
+    /// frequency grid.
     #[error(
-        "the problem's kernel and grids (fingerprint {found:016x}) are not those the network was trained on ({expected:016x})"
+        "the problem's kernel and grids (fingerprint {found:016x}) are not those the solver was trained on or prepared for ({expected:016x})"
     )]
     FingerprintMismatch {
         /// Fingerprint of the problem.
         found: u64,
-        /// Fingerprint of the training set.
+        /// Fingerprint of the training set or the model prepared.
         expected: u64,
     },
     /// Stored data that cannot be what they say they are.

@@ -106,7 +106,9 @@ pub use kernel::{
     FromFn, Kernel, Laplace, Matsubara, Transformed,
 };
 pub use linalg::{BandedRows, SymmetricBand};
-pub use maxent::{AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv, MaxEnt, MaxEntSolver};
+pub use maxent::{
+    AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv, MaxEnt, MaxEntSolver, PreparedMaxEnt,
+};
 pub use nalgebra;
 pub use network::{
     BoundLayer, ConvolutionArchitecture, ConvolutionNetwork, ConvolutionWorkspace,

@@ -224,6 +224,9 @@ pub struct LadderStep<T = f64> {
     pub entropy: T,
     /// Number of good (effectively measured) data, tr\[Λ/(α + Λ)\].
     pub n_good: T,
+    /// ln P(α|g) per d ln α up to a constant (Gull, Skilling):
+    /// αS − ½χ² − Σ weight·prior + ½ ln\[det(α∇²φ)/det(whole Hessian)\] with φ = −S.
+    pub log_probability: T,
     /// Certificate: bound on objective − minimum.
     pub gap: T,
     /// Newton iterations spent.

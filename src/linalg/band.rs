@@ -128,6 +128,11 @@ impl<T: Real> BandCholesky<T> {
         true
     }
 
+    /// ln det M.
+    pub(crate) fn log_determinant(&self) -> T {
+        -T::lit(2.0) * self.inverse_diagonal.iter().map(|&d| d.ln()).sum::<T>()
+    }
+
     /// Overwrites `v` with L⁻¹v.
     pub(crate) fn forward(&self, v: &mut [T]) {
         let w = self.l.bandwidth + 1;

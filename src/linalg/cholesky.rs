@@ -103,6 +103,12 @@ impl<T: Real> Cholesky<T> {
         substitute(self.stride, &self.u, &self.inverse_diagonal, &mut b[..self.n]);
     }
 
+    /// ln det A.
+    pub(crate) fn log_determinant(&self) -> T {
+        let logs = self.inverse_diagonal[..self.n].iter().map(|&d| d.ln());
+        -T::lit(2.0) * logs.sum::<T>()
+    }
+
     /// tr A⁻¹ = ‖U⁻ᵀ‖², by forward substitution of the identity.
     pub(crate) fn trace_of_inverse(&mut self) -> T {
         let (n, stride) = (self.n, self.stride);
@@ -258,6 +264,7 @@ mod tests {
             let inverse = a.clone().cholesky().unwrap().inverse();
             assert!((&inverse * &b - DVector::from_vec(x)).norm() < 1e-11 * b.norm());
             assert!((cholesky.trace_of_inverse() / inverse.trace() - 1.0).abs() < 1e-11);
+            assert!((cholesky.log_determinant() - a.determinant().ln()).abs() < 1e-10);
         }
     }
 

@@ -8,7 +8,7 @@
 //! entropy without R the Hessian is Bryan's matrix B diag(h) Bᵀ + αI (Bryan 1990).
 
 use super::engine::{Engine, Outcome, Schur};
-use super::modes::Modes;
+use super::modes::{Modes, Projected};
 use super::objective::Objective;
 use crate::linalg::{BandedRows, SymmetricBand, dot};
 use crate::prior::Legendre;
@@ -52,6 +52,7 @@ pub(super) struct Dual<'a, T: Real> {
     legendre: &'a dyn Legendre<T>,
     objective: &'a Objective<T>,
     modes: &'a Modes<T>,
+    data: Projected<T>,
     rows: Option<BandedRows<T>>,
     /// RᵀR.
     rows_gram: SymmetricBand<T>,
@@ -83,7 +84,7 @@ impl<'a, T: Real> Dual<'a, T> {
             rows.add_hessian(T::one(), &mut rows_gram);
         }
         let zeros = |n: usize| vec![T::zero(); n];
-        let mut point = Point {
+        let point = Point {
             mu: zeros(modes.count),
             nu: zeros(m),
             u: zeros(modes.width),
@@ -91,11 +92,11 @@ impl<'a, T: Real> Dual<'a, T> {
             r_mu: zeros(modes.count),
             r_nu: zeros(m),
         };
-        legendre.conjugate_gradient(&point.u[..modes.points], &mut point.h[..modes.points]);
         Dual {
             legendre,
             objective,
             modes,
+            data: Projected::default(),
             rows,
             schur: Schur::new(modes, rows_gram.clone()),
             rows_gram,
@@ -115,13 +116,14 @@ impl<'a, T: Real> Dual<'a, T> {
     /// Writes the residuals at trial or point, whose μ, ν and h are set.
     fn residuals(
         modes: &Modes<T>,
+        data: &[T],
         rows: Option<&BandedRows<T>>,
         alpha: T,
         active: usize,
         p: &mut Point<T>,
     ) {
         modes.apply(&p.h, &mut p.r_mu[..active]);
-        for ((r, &g), &mu) in p.r_mu[..active].iter_mut().zip(&modes.data).zip(&p.mu) {
+        for ((r, &g), &mu) in p.r_mu[..active].iter_mut().zip(data).zip(&p.mu) {
             *r += alpha * mu - g;
         }
         if let Some(rows) = rows {
@@ -186,7 +188,8 @@ impl<'a, T: Real> Dual<'a, T> {
         step(&mut q.nu, &p.nu, &self.step_nu);
         step(&mut q.u, &p.u, &self.step_u);
         self.legendre.conjugate_gradient(&q.u[..n], &mut q.h[..n]);
-        Self::residuals(self.modes, self.rows.as_ref(), self.alpha, active, q);
+        let (data, rows) = (&self.data.data, self.rows.as_ref());
+        Self::residuals(self.modes, data, rows, self.alpha, active, q);
         self.slope_at(&self.trial)
     }
 
@@ -228,7 +231,7 @@ impl<'a, T: Real> Dual<'a, T> {
             let fresh = self.active..wanted;
             modes.apply(&p.h, &mut self.fit[..wanted]);
             for k in fresh.clone() {
-                p.mu[k] = (modes.data[k] - self.fit[k]) / self.alpha;
+                p.mu[k] = (self.data.data[k] - self.fit[k]) / self.alpha;
             }
             self.step_u.fill(T::zero());
             modes.add_transposed(fresh.start, &p.mu[fresh.clone()], &mut self.step_u);
@@ -245,7 +248,8 @@ impl<'a, T: Real> Dual<'a, T> {
             self.trial.mu.copy_from_slice(&p.mu);
             self.active = wanted;
         }
-        Self::residuals(modes, self.rows.as_ref(), self.alpha, self.active, &mut self.point);
+        let (data, rows) = (&self.data.data, self.rows.as_ref());
+        Self::residuals(modes, data, rows, self.alpha, self.active, &mut self.point);
     }
 
     /// Newton steps until ½‖r‖² ≤ tolerance·α·norm over the active modes.
@@ -314,8 +318,8 @@ impl<'a, T: Real> Dual<'a, T> {
     fn certify(&mut self) -> (T, T) {
         let (modes, active, p) = (self.modes, self.active, &mut self.point);
         modes.apply(&p.h, &mut self.fit);
-        let mut chi2 = modes.chi2_outside;
-        for (f, &g) in self.fit.iter_mut().zip(&modes.data) {
+        let mut chi2 = self.data.outside;
+        for (f, &g) in self.fit.iter_mut().zip(&self.data.data) {
             *f = g - *f;
             chi2 += *f * *f;
         }
@@ -340,6 +344,16 @@ impl<'a, T: Real> Dual<'a, T> {
 impl<T: Real> Engine<T> for Dual<'_, T> {
     fn name(&self) -> &'static str {
         "dual Newton"
+    }
+
+    fn reset(&mut self, data: &Projected<T>) {
+        self.data.clone_from(data);
+        let (p, n) = (&mut self.point, self.modes.points);
+        for v in [&mut p.mu, &mut p.nu, &mut p.u, &mut self.trial.mu] {
+            v.fill(T::zero());
+        }
+        self.legendre.conjugate_gradient(&p.u[..n], &mut p.h[..n]);
+        (self.alpha, self.active, self.factored) = (T::zero(), 0, false);
     }
 
     fn solve(&mut self, alpha: T, tolerance: T, max_iterations: usize) -> Outcome<T> {
@@ -372,9 +386,25 @@ impl<T: Real> Engine<T> for Dual<'_, T> {
         if !gap.is_finite() {
             gap = T::INFINITY;
         }
-        let n_good = if self.factor() { self.schur.n_good() } else { T::lit(self.active as f64) };
+        let (mut n_good, mut log_probability) = (T::lit(self.active as f64), -T::INFINITY);
+        let h = &self.point.h[..self.modes.points];
+        let (entropy, value) = self.objective.parts(alpha, h);
+        if self.factor() {
+            let ratio = self.schur.log_determinant_ratio(self.objective, &self.point.h);
+            (n_good, log_probability) = (self.schur.n_good(), ratio - T::lit(0.5) * chi2 - value);
+        }
         let stationarity = gap;
-        Outcome { chi2, norm, gap, stationarity, n_good, iterations, status }
+        Outcome {
+            chi2,
+            norm,
+            entropy,
+            gap,
+            stationarity,
+            n_good,
+            log_probability,
+            iterations,
+            status,
+        }
     }
 
     fn weights(&self) -> &[T] {

@@ -1,7 +1,8 @@
 //! What the two solvers have in common: an iteration that holds the optimum at one α and moves to
 //! another, and the Schur complement both need.
 
-use super::modes::Modes;
+use super::modes::{Modes, Projected};
+use super::objective::Objective;
 use crate::linalg::{BandCholesky, Cholesky, SymmetricBand};
 use crate::real::Real;
 use crate::solution::Status;
@@ -12,11 +13,15 @@ pub(super) struct Outcome<T> {
     pub(super) chi2: T,
     /// Σh.
     pub(super) norm: T,
+    /// Entropy S, minus the value of the scaled prior.
+    pub(super) entropy: T,
     /// Bound on objective − minimum over all modes; infinite where the priors allow none.
     pub(super) gap: T,
     /// Euclidean norm of the objective's gradient with respect to ln h.
     pub(super) stationarity: T,
     pub(super) n_good: T,
+    /// ln P(α|g) per d ln α, up to a constant.
+    pub(super) log_probability: T,
     pub(super) iterations: usize,
     pub(super) status: Status,
 }
@@ -24,6 +29,9 @@ pub(super) struct Outcome<T> {
 /// An iteration for the minimum of ½‖g − Bh‖² + α·scaled + Σ weight·prior.
 pub(super) trait Engine<T: Real> {
     fn name(&self) -> &'static str;
+
+    /// Puts other data in, and goes back to the minimum of the scaled prior, the optimum at infinite α.
+    fn reset(&mut self, data: &Projected<T>);
 
     /// Moves from the present iterate to the optimum at `alpha`: gap ≤ tolerance·α·norm.
     fn solve(&mut self, alpha: T, tolerance: T, max_iterations: usize) -> Outcome<T>;
@@ -96,6 +104,20 @@ impl<T: Real> Schur<T> {
         for (row, y) in self.z.chunks_exact(self.dense.stride()).zip(y) {
             *y = crate::linalg::dot(row, x) - *y;
         }
+    }
+
+    /// ½ ln[det(α∇²φ)/det(whole Hessian)] at `h`, where M is factored. The whole Hessian is αM + BᵀB, of
+    /// determinant αⁿ det M det(S/α).
+    pub(super) fn log_determinant_ratio(&mut self, objective: &Objective<T>, h: &[T]) -> T {
+        let mut twice = T::lit(self.modes as f64) * self.alpha.ln() - self.dense.log_determinant();
+        if !objective.fixed.is_empty() {
+            let n = self.m.order();
+            twice -= self.band.log_determinant();
+            self.m.clear();
+            objective.scaled.add_hessian(&h[..n], T::one(), &mut self.m);
+            twice += (0..n).map(|j| self.m.get(j, j).ln()).sum::<T>();
+        }
+        T::lit(0.5) * twice
     }
 
     /// N_good = tr[Λ(α + Λ)⁻¹] with Λ the eigenvalues of B M⁻¹Bᵀ: the number of good data.

@@ -46,7 +46,6 @@ impl<T: Real> Ladder<T> {
         alphas: &[T],
         tolerance: T,
         max_iterations: usize,
-        entropy: impl Fn(&[T]) -> T,
         observer: &mut dyn FnMut(&LadderStep<T>) -> ControlFlow<()>,
     ) -> Self {
         let state_len = engine.state_len();
@@ -59,10 +58,19 @@ impl<T: Real> Ladder<T> {
         for (&alpha, state) in alphas.iter().zip(0..) {
             let outcome = engine.solve(alpha, tolerance, max_iterations);
             engine.save(&mut ladder.states[state * state_len..][..state_len]);
-            let Outcome { chi2, gap, n_good, iterations, status, .. } = outcome;
-            let entropy = entropy(engine.weights());
+            let Outcome { chi2, entropy, n_good, log_probability, gap, iterations, status, .. } =
+                outcome;
             let converged = status.is_success();
-            let step = LadderStep { alpha, chi2, entropy, n_good, gap, iterations, converged };
+            let step = LadderStep {
+                alpha,
+                chi2,
+                entropy,
+                n_good,
+                log_probability,
+                gap,
+                iterations,
+                converged,
+            };
             ladder.steps.push(step);
             // Whatever starts from a failure fails as well.
             if !converged {

@@ -5,10 +5,11 @@
 
 use crate::error::{Error, Result};
 use crate::linalg::{LANES, add_product_t, product};
-use crate::problem::Problem;
+use crate::problem::ForwardModel;
 use crate::real::Real;
+use nalgebra::DMatrix;
 
-/// B, g and the part of χ² that no spectrum can change.
+/// B, and the map from whitened data to g.
 ///
 /// Modes with σ ≤ ε σ_1 are rounding of the kernel itself and are not kept; leaving them out changes
 /// K̃ by no more than storing it did.
@@ -26,17 +27,24 @@ pub(super) struct Modes<T> {
     pub(super) rows: Vec<T>,
     /// Bᵀ, row-major, N_ω × stride.
     pub(super) columns: Vec<T>,
-    /// g.
-    pub(super) data: Vec<T>,
-    /// ‖g̃ − U g‖².
-    pub(super) chi2_outside: T,
+    /// U, N × s.
+    left: DMatrix<T>,
     sigma: Vec<T>,
 }
 
+/// A data vector as the modes see it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Projected<T> {
+    /// g = Uᵀg̃.
+    pub(super) data: Vec<T>,
+    /// ‖g̃ − U g‖²: the part of χ² that no spectrum can change.
+    pub(super) outside: T,
+}
+
 impl<T: Real> Modes<T> {
-    /// Projects a problem on the singular vectors of its kernel.
-    pub(super) fn new(problem: &Problem<T>) -> Result<Self> {
-        let svd = problem.model().svd()?;
+    /// The modes of a model's whitened kernel.
+    pub(super) fn new(model: &ForwardModel<T>) -> Result<Self> {
+        let svd = model.svd()?;
         let (points, largest) = (svd.vt.ncols(), svd.s[0]);
         if !(largest > T::zero() && largest.is_finite()) {
             return Err(Error::OutOfRange {
@@ -56,19 +64,24 @@ impl<T: Real> Modes<T> {
                 columns[j * stride + k] = b;
             }
         }
-        let mut outside = problem.whitened_data().to_vec();
-        let mut data = Vec::with_capacity(count);
-        for u in svd.u.column_iter().take(count) {
-            data.push(u.iter().zip(problem.whitened_data()).map(|(&u, &g)| u * g).sum());
+        let left = svd.u.columns(0, count).into_owned();
+        let sigma = svd.s.iter().take(count).copied().collect();
+        Ok(Modes { points, width, count, stride, rows, columns, left, sigma })
+    }
+
+    /// Whitened data on the modes.
+    pub(super) fn project(&self, whitened: &[T]) -> Projected<T> {
+        let mut rest = whitened.to_vec();
+        let mut data = Vec::with_capacity(self.count);
+        for u in self.left.column_iter() {
+            data.push(u.iter().zip(whitened).map(|(&u, &g)| u * g).sum());
         }
-        for (u, &g) in svd.u.column_iter().zip(&data) {
-            for (o, &u) in outside.iter_mut().zip(u.iter()) {
-                *o -= u * g;
+        for (u, &g) in self.left.column_iter().zip(&data) {
+            for (r, &u) in rest.iter_mut().zip(u.iter()) {
+                *r -= u * g;
             }
         }
-        let chi2_outside = outside.iter().map(|&o| o * o).sum();
-        let sigma = svd.s.iter().take(count).copied().collect();
-        Ok(Modes { points, width, count, stride, rows, columns, data, chi2_outside, sigma })
+        Projected { data, outside: rest.iter().map(|&r| r * r).sum() }
     }
 
     /// The number of leading modes with σ²·norm ≥ `cut`·α, at least one.

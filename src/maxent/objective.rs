@@ -54,10 +54,11 @@ impl<T: Real> Objective<T> {
         Ok(objective)
     }
 
-    /// α·scaled(h) + Σ weight·prior(h).
-    pub(super) fn value(&self, alpha: T, h: &[T]) -> T {
+    /// The entropy −scaled(h), and α·scaled(h) + Σ weight·prior(h).
+    pub(super) fn parts(&self, alpha: T, h: &[T]) -> (T, T) {
+        let scaled = self.scaled.value(h);
         let fixed = self.fixed.iter().map(|(weight, prior)| *weight * prior.value(h));
-        alpha * self.scaled.value(h) + fixed.sum::<T>()
+        (-scaled, alpha * scaled + fixed.sum::<T>())
     }
 
     /// The optimum at infinite α: the minimum of the scaled prior.

@@ -19,7 +19,7 @@
 //! α Σ h(e^ε − 1 − ε).
 
 use super::engine::{Engine, Outcome, Schur};
-use super::modes::Modes;
+use super::modes::{Modes, Projected};
 use super::objective::Objective;
 use crate::linalg::{SymmetricBand, dot, residual};
 use crate::prior::Legendre;
@@ -49,6 +49,7 @@ struct Point<T> {
 pub(super) struct Primal<'a, T: Real> {
     objective: &'a Objective<T>,
     modes: &'a Modes<T>,
+    data: Projected<T>,
     legendre: &'a dyn Legendre<T>,
     certified: bool,
     schur: Schur<T>,
@@ -85,6 +86,7 @@ impl<'a, T: Real> Primal<'a, T> {
         Primal {
             objective,
             modes,
+            data: Projected::default(),
             legendre: objective.scaled.as_ref(),
             certified: objective.has_gap(),
             schur: Schur::new(modes, objective.hessian_storage()),
@@ -107,7 +109,7 @@ impl<'a, T: Real> Primal<'a, T> {
     /// error by σ/α.
     fn evaluated(&self, mut p: Point<T>) -> Point<T> {
         let (modes, n) = (self.modes, self.modes.points);
-        residual(&modes.rows, &p.h, &modes.data, &mut p.r);
+        residual(&modes.rows, &p.h, &self.data.data, &mut p.r);
         p.epsilon.fill(T::zero());
         modes.add_transposed(0, &p.r, &mut p.epsilon);
         let epsilon = &mut p.epsilon[..n];
@@ -315,6 +317,12 @@ impl<T: Real> Engine<T> for Primal<'_, T> {
         "primal Newton-CG"
     }
 
+    fn reset(&mut self, data: &Projected<T>) {
+        self.data.clone_from(data);
+        self.point.u.fill(T::zero());
+        self.alpha = T::zero();
+    }
+
     fn solve(&mut self, alpha: T, tolerance: T, max_iterations: usize) -> Outcome<T> {
         if self.alpha > T::zero() && self.factor_priors() {
             self.predict(alpha);
@@ -328,15 +336,30 @@ impl<T: Real> Engine<T> for Primal<'_, T> {
         let status = self.newton(tolerance, &mut iterations, max_iterations);
         let active = self.significant();
         let factored = self.factor_priors() && self.schur.factor(self.modes, active, alpha);
-        let n_good = if factored { self.schur.n_good() } else { T::lit(active as f64) };
         let gap = if self.certified { self.distance(false) } else { T::INFINITY };
         let p = &self.point;
         let norm: T = p.h.iter().copied().sum();
         let gap = if gap.is_finite() { gap } else { T::INFINITY };
         let squares = p.h.iter().zip(&p.epsilon).map(|(&h, &e)| h * e * h * e);
         let stationarity = alpha * squares.sum::<T>().sqrt();
-        let chi2 = self.modes.chi2_outside + dot(&p.r, &p.r);
-        Outcome { chi2, norm, gap, stationarity, n_good, iterations, status }
+        let chi2 = self.data.outside + dot(&p.r, &p.r);
+        let (entropy, value) = self.objective.parts(alpha, &p.h[..n]);
+        let (mut n_good, mut log_probability) = (T::lit(active as f64), -T::INFINITY);
+        if factored {
+            let ratio = self.schur.log_determinant_ratio(self.objective, &p.h);
+            (n_good, log_probability) = (self.schur.n_good(), ratio - T::lit(0.5) * chi2 - value);
+        }
+        Outcome {
+            chi2,
+            norm,
+            entropy,
+            gap,
+            stationarity,
+            n_good,
+            log_probability,
+            iterations,
+            status,
+        }
     }
 
     fn weights(&self) -> &[T] {

@@ -2,14 +2,21 @@
 //! the limits the equations have.
 
 use super::*;
+use crate::error::{Error, Result};
 use crate::grid::FrequencyGrid;
 use crate::kernel::{FermionTime, Kernel};
 use crate::linalg::SymmetricBand;
 use crate::noise::Measurement;
-use crate::spectrum::Spectrum;
+use crate::prior::{Entropy, Kinetic, Prior};
+use crate::problem::Problem;
+use crate::real::Real;
+use crate::solution::{Certificate, LadderStep, Solution, Solver, Status, Warning};
+use crate::spectrum::{DefaultModel, Spectrum};
+use core::ops::ControlFlow;
 use nalgebra::{DMatrix, DVector};
 use proptest::prelude::*;
 use rand::SeedableRng;
+use std::sync::Arc;
 
 /// 1/(iω_n − ω), real parts over imaginary parts.
 struct Matsubara;
@@ -616,4 +623,58 @@ fn fits_are_judged_against_what_is_possible() {
     assert!(wrong.iter().any(|w| matches!(w, Warning::PoorFit { .. })), "{wrong:?}");
     assert!(wrong.contains(&Warning::OppositeSign), "{wrong:?}");
     assert!(!stiff.contains(&Warning::OppositeSign), "{stiff:?}");
+}
+
+#[test]
+fn the_probability_of_alpha_holds_the_determinant_of_the_whole_hessian() {
+    let (problem, _) = two_gaussians::<f64>(1e-3);
+    let n = problem.grid().len();
+    let kernel = problem.whitened_kernel();
+    for lambda in [0.0, 1.0] {
+        for alpha in [1e4, 1.0] {
+            let s = MaxEnt::default()
+                .kinetic(lambda)
+                .alpha(FixedAlpha(alpha))
+                .ladder_tolerance(1e-13)
+                .solve(&problem)
+                .unwrap();
+            let step = *s.report().maxent.as_ref().unwrap().ladder.last().unwrap();
+            let h = s.spectrum().weights();
+            // In √h ∂√h the matrices of the two determinants are αI and αI + √h(KᵀK + λL)√h.
+            let mut band = SymmetricBand::zeros(n, 1);
+            Kinetic::natural(problem.grid()).unwrap().add_hessian(&h, lambda, &mut band);
+            let gram = kernel.transpose() * kernel;
+            let whole = DMatrix::from_fn(n, n, |i, j| {
+                (h[i] * h[j]).sqrt() * (gram[(i, j)] + band.get(i, j)) / alpha
+                    + if i == j { 1.0 } else { 0.0 }
+            });
+            let determinant: f64 =
+                whole.cholesky().unwrap().l().diagonal().iter().map(|l| 2.0 * l.ln()).sum();
+            let value = objective_value(&problem, alpha, lambda, &h);
+            let expected = -value - 0.5 * determinant;
+            let error = (step.log_probability - expected).abs();
+            assert!(error < 1e-6 * expected.abs(), "{} {expected}", step.log_probability);
+        }
+    }
+}
+
+#[test]
+fn a_prepared_solver_is_the_solver_and_knows_its_model() {
+    let (problem, _) = two_gaussians::<f64>(1e-3);
+    let solver = MaxEnt::default().kinetic(0.1).ladder_points(12);
+    let prepared = solver.prepare(problem.model()).unwrap();
+    let other: Vec<f64> = problem.data().iter().map(|g| 0.9 * g).collect();
+    for p in [problem.clone(), problem.with_data(&other).unwrap()] {
+        assert_eq!(prepared.solve(&p).unwrap(), solver.solve(&p).unwrap());
+    }
+    // The same model made again is the same model; other noise or axes are refused.
+    let noise = |sigma| Measurement::with_uniform_error(problem.model().x(), problem.data(), sigma);
+    let same = Problem::new(&Matsubara, &noise(1e-3).unwrap(), problem.grid()).unwrap();
+    assert!(prepared.solve(&same).is_ok());
+    let noisier = Problem::new(&Matsubara, &noise(2e-3).unwrap(), problem.grid()).unwrap();
+    let refused = prepared.solve(&noisier);
+    assert!(matches!(refused, Err(Error::Unsupported { argument: "problem", .. })), "{refused:?}");
+    let grid = FrequencyGrid::uniform(-4.0, 4.0, 301).unwrap();
+    let elsewhere = Problem::new(&Matsubara, &noise(1e-3).unwrap(), &grid).unwrap();
+    assert!(matches!(prepared.solve(&elsewhere), Err(Error::FingerprintMismatch { .. })));
 }

@@ -192,6 +192,7 @@ mod tests {
                     chi2: 10f64.powf(y),
                     entropy: -1.0,
                     n_good: 1.0,
+                    log_probability: 0.0,
                     gap: 0.0,
                     iterations: 1,
                     converged: true,

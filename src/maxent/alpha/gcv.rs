@@ -60,6 +60,7 @@ mod tests {
                     chi2: 90.0 + 3e3 * alpha / (alpha + 1e4) - n_good,
                     entropy: -1.0,
                     n_good,
+                    log_probability: 0.0,
                     gap: 0.0,
                     iterations: 3,
                     converged: true,

@@ -1,0 +1,61 @@
+//! What a careful reader of an answer should be told: fit, scatter, norm, α.
+
+use super::builder::MaxEnt;
+use super::engine::Outcome;
+use super::modes::Projected;
+use super::objective::Objective;
+use crate::problem::Problem;
+use crate::real::Real;
+use crate::solution::{MaxEntReport, Warning, is_poor};
+use nalgebra::DVectorView;
+
+/// Relative deviation of the norm that is worth a warning.
+const NORM_WARNING: f64 = 0.01;
+
+/// The warnings about an `answer` to `problem`.
+pub(super) fn doubts<T: Real>(
+    settings: &MaxEnt<T>,
+    objective: &Objective<T>,
+    problem: &Problem<T>,
+    data: &Projected<T>,
+    maxent: &MaxEntReport<T>,
+    answer: &Outcome<T>,
+) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let (n, ladder) = (problem.whitened_data().len() as f64, &maxent.ladder);
+    // What α can reach, or where the ladder does not tell, what any weights could.
+    let free = settings.alpha.fixed().is_none() && objective.fixed.is_empty();
+    let ladder_least = ladder.iter().map(|s| s.chi2.as_f64()).fold(f64::INFINITY, f64::min);
+    let least = if free { ladder_least } else { data.outside.as_f64() };
+    let chi2 = answer.chi2.as_f64();
+    if is_poor(least, n) {
+        let flat = DVectorView::from_slice(problem.grid().weights(), problem.grid().len());
+        let fit = problem.whitened_kernel() * flat;
+        let overlap: T = fit.iter().zip(problem.whitened_data()).map(|(&f, &g)| f * g).sum();
+        if overlap < T::zero() {
+            warnings.push(Warning::OppositeSign);
+        }
+        warnings.push(Warning::PoorFit { chi2_per_datum: least / n });
+    } else if is_poor(chi2, n) {
+        warnings.push(Warning::Underfitted { chi2_per_datum: chi2 / n });
+    }
+    let spare = n - answer.n_good.as_f64();
+    if chi2 < 0.5 * spare && chi2 < spare - 4.0 * (2.0 * spare).sqrt() {
+        warnings.push(Warning::LooseErrors { chi2_per_datum: chi2 / spare });
+    }
+    let (found, expected) = (answer.norm.as_f64(), settings.norm.as_f64());
+    if (found - expected).abs() > NORM_WARNING * expected {
+        warnings.push(Warning::Norm { found, expected });
+    }
+    if settings.alpha.fixed().is_none() {
+        let last = ladder[ladder.len() - 1];
+        if maxent.alpha >= ladder[0].alpha || maxent.alpha <= last.alpha {
+            warnings.push(Warning::AlphaAtEnd { alpha: maxent.alpha.as_f64() });
+        }
+        if !last.converged {
+            let steps = ladder.len() - 1;
+            warnings.push(Warning::LadderCut { alpha: last.alpha.as_f64(), steps });
+        }
+    }
+    warnings
+}

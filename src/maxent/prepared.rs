@@ -1,0 +1,255 @@
+//! Maximum entropy prepared for one forward model: the solver of any number of data vectors.
+
+use super::alpha::{AlphaChoice, AlphaRule, Gcv};
+use super::builder::{MaxEnt, MaxEntSolver};
+use super::doubts::doubts;
+use super::dual::Dual;
+use super::engine::{Engine, Outcome};
+use super::ladder::{Ladder, descent, geometric};
+use super::modes::Modes;
+use super::objective::Objective;
+use super::primal::Primal;
+use crate::error::{Error, Result, check_positive};
+use crate::linalg::SymmetricBand;
+use crate::problem::{ForwardModel, Problem};
+use crate::real::Real;
+use crate::solution::{Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status};
+use core::ops::ControlFlow;
+use std::sync::Arc;
+
+/// A [`MaxEnt`] with everything that does not depend on the data done: the kernel's singular values, the
+/// default model on the grid, the range of α.
+///
+/// ```
+/// use fredholm::{FermionTime, FrequencyGrid, MaxEnt, Measurement, Problem, Solver};
+/// let tau: Vec<f64> = (0..=20).map(|i| 0.2 * f64::from(i)).collect();
+/// let level = |t: f64, e: f64| (-t * e).exp() / (1.0 + (-4.0 * e).exp());
+/// let g = |e: f64| tau.iter().map(|&t| level(t, e)).collect::<Vec<_>>();
+/// let data = Measurement::with_uniform_error(&tau, &g(1.0), 1e-3)?;
+/// let grid = FrequencyGrid::uniform(-4.0, 4.0, 81)?;
+/// let problem = Problem::new(&FermionTime::new(4.0)?, &data, &grid)?;
+///
+/// let prepared = MaxEnt::default().prepare(problem.model())?;
+/// for energy in [0.5, 1.0, 1.5] {
+///     let solution = prepared.solve(&problem.with_data(&g(energy))?)?;
+///     assert!((solution.spectrum().peaks(0.1)?[0].position - energy).abs() < 0.1);
+/// }
+/// # Ok::<(), fredholm::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct PreparedMaxEnt<T: Real = f64> {
+    settings: MaxEnt<T>,
+    model: Arc<ForwardModel<T>>,
+    objective: Objective<T>,
+    modes: Modes<T>,
+    alphas: Vec<T>,
+}
+
+impl<T: Real> PreparedMaxEnt<T> {
+    pub(super) fn new(settings: MaxEnt<T>, model: Arc<ForwardModel<T>>) -> Result<Self> {
+        settings.check()?;
+        let grid = model.grid();
+        let density = settings.default_model.density_on(grid, settings.norm)?;
+        let d: Vec<T> = density.iter().zip(grid.weights()).map(|(&a, &w)| a * w).collect();
+        let objective = settings.objective(grid, &d)?;
+        if settings.solver == MaxEntSolver::Dual && !objective.has_dual() {
+            return Err(Error::Unsupported {
+                argument: "solver",
+                value: "dual",
+                expected: "priors that offer their rows; the primal solver takes any",
+            });
+        }
+        let modes = Modes::new(&model)?;
+        let alphas = alphas(&settings, &objective, &modes)?;
+        Ok(PreparedMaxEnt { settings, model, objective, modes, alphas })
+    }
+
+    /// The forward model it was prepared for.
+    pub fn model(&self) -> &Arc<ForwardModel<T>> {
+        &self.model
+    }
+
+    fn engine(&self) -> Box<dyn Engine<T> + '_> {
+        if self.settings.solver != MaxEntSolver::Primal && self.objective.has_dual() {
+            Box::new(Dual::new(&self.objective, &self.modes))
+        } else {
+            Box::new(Primal::new(&self.objective, &self.modes))
+        }
+    }
+
+    /// `Err` unless `problem` has the kernel, axes and noise prepared for.
+    fn check(&self, problem: &Problem<T>) -> Result<()> {
+        let (given, own) = (problem.model(), &self.model);
+        if Arc::ptr_eq(given, own) {
+            return Ok(());
+        }
+        let (found, expected) = (given.fingerprint(), own.fingerprint());
+        if found != expected {
+            let (found, expected) = (found.value(), expected.value());
+            return Err(Error::FingerprintMismatch { found, expected });
+        }
+        if given.whitening() != own.whitening() {
+            return Err(Error::Unsupported {
+                argument: "problem",
+                value: "with noise of its own",
+                expected: "the noise of the forward model that was prepared",
+            });
+        }
+        Ok(())
+    }
+
+    /// Solves `problem`, reporting every step of the ladder to `observer`, which may stop the run: the
+    /// answer then is the last step's, with [`Status::Stopped`].
+    ///
+    /// # Errors
+    /// As [`Solver::solve`].
+    pub fn solve_observed(
+        &self,
+        problem: &Problem<T>,
+        observer: &mut dyn FnMut(&LadderStep<T>) -> ControlFlow<()>,
+    ) -> Result<Solution<T>> {
+        self.check(problem)?;
+        let PreparedMaxEnt { settings, objective, modes, alphas, .. } = self;
+        let data = modes.project(problem.whitened_data());
+        let mut engine = self.engine();
+        engine.reset(&data);
+        let (tolerance, limit) = (settings.tolerance, settings.max_iterations);
+        let ladder =
+            Ladder::run(engine.as_mut(), alphas, settings.ladder_tolerance, limit, observer);
+        let n_data = problem.whitened_data().len();
+        let (alpha, refusal) = choose(settings, &ladder, n_data);
+        ladder.rewind(engine.as_mut(), alpha);
+        let before = engine.weights().to_vec();
+        let mut answer = engine.solve(alpha, tolerance, limit);
+        if !answer.status.is_success() {
+            // The best iterate: the start, where the attempt has only led away from the optimum.
+            let value = |h: &[T]| Ok(T::lit(0.5) * problem.chi2(h)? + objective.parts(alpha, h).1);
+            let (start, end): (T, T) = (value(&before)?, value(engine.weights())?);
+            if end.partial_cmp(&start).is_none_or(|order| order.is_gt()) {
+                ladder.rewind(engine.as_mut(), alpha);
+                let status = answer.status;
+                answer = Outcome { status, ..engine.solve(alpha, tolerance, 0) };
+            }
+        }
+        // A fixed α does not depend on how the way down to it ended.
+        let rule = settings.alpha.as_ref();
+        let way = if rule.fixed().is_some() { &Status::Converged } else { &ladder.status };
+        let status = match (&ladder.status, refusal, &answer.status) {
+            (Status::Stopped, ..) => Status::Stopped,
+            (_, _, Status::NonFinite { stage }) => Status::NonFinite { stage },
+            (_, Some(reason), _) => Status::NoAlpha { rule: rule.name(), reason },
+            (_, None, Status::Converged | Status::RoundingFloor) if !way.is_success() => {
+                way.clone()
+            }
+            (.., status) => status.clone(),
+        };
+        let maxent = MaxEntReport {
+            rule: rule.name(),
+            solver: engine.name(),
+            alpha,
+            kinetic: settings.kinetic,
+            entropy: answer.entropy,
+            n_good: answer.n_good,
+            ladder: ladder.steps.clone(),
+        };
+        let report = Report {
+            method: "maximum entropy".into(),
+            status,
+            chi2: answer.chi2,
+            n_data,
+            norm: answer.norm,
+            iterations: ladder.iterations() + answer.iterations,
+            certificate: certificate(objective, alpha, &answer),
+            warnings: doubts(settings, objective, problem, &data, &maxent, &answer),
+            maxent: Some(maxent),
+        };
+        Solution::new(problem, engine.weights(), report)
+    }
+}
+
+impl<T: Real> Solver<T> for PreparedMaxEnt<T> {
+    /// Solves `problem`.
+    ///
+    /// # Errors
+    /// A problem whose kernel, axes or noise are not those of the [`model`](PreparedMaxEnt::model). Failure to
+    /// converge, or to choose α, is a [`Status`].
+    fn solve(&self, problem: &Problem<T>) -> Result<Solution<T>> {
+        self.solve_observed(problem, &mut |_| ControlFlow::Continue(()))
+    }
+}
+
+/// How far from the optimum an answer can be.
+fn certificate<T: Real>(objective: &Objective<T>, alpha: T, answer: &Outcome<T>) -> Certificate<T> {
+    if !objective.has_gap() {
+        return Certificate::Stationarity { residual: answer.stationarity };
+    }
+    let divergence = answer.gap / alpha;
+    let l1_bound = objective.scaled.distance_bound(answer.norm, divergence);
+    Certificate::Gap {
+        gap: answer.gap,
+        relative: divergence / answer.norm,
+        l1_bound: l1_bound.filter(|b| b.is_finite()),
+    }
+}
+
+/// The α to visit: down to a fixed one, or the whole ladder.
+fn alphas<T: Real>(
+    settings: &MaxEnt<T>,
+    objective: &Objective<T>,
+    modes: &Modes<T>,
+) -> Result<Vec<T>> {
+    let mut curvature = SymmetricBand::zeros(modes.points, 0);
+    objective.scaled.add_hessian(&objective.start(), T::one(), &mut curvature);
+    let inverse: Vec<T> = (0..modes.points).map(|j| T::one() / curvature.get(j, j)).collect();
+    let max = T::lit(10.0) * modes.largest_eigenvalue(&inverse);
+    check_positive("largest alpha of the ladder", max)?;
+    if let Some(alpha) = settings.alpha.fixed() {
+        // Rounding of the largest term of the Newton matrix, squared: no digit of α is left there.
+        if alpha <= T::EPSILON * T::EPSILON * max {
+            return Err(Error::OutOfRange {
+                argument: "alpha",
+                value: alpha.as_f64(),
+                expected: "an alpha that rounding leaves something of, next to the data's term",
+            });
+        }
+        return Ok(descent(max, alpha));
+    }
+    let (by_norm, by_range) = (T::lit(0.02) / settings.norm, T::lit(1e-3) * max);
+    let min = if by_norm < by_range { by_norm } else { by_range };
+    Ok(geometric(max, min, settings.ladder_points))
+}
+
+/// α, and where the rule refuses the reason with what is returned instead.
+fn choose<T: Real>(settings: &MaxEnt<T>, ladder: &Ladder<T>, n_data: usize) -> (T, Option<String>) {
+    let last = ladder.steps[ladder.steps.len() - 1].alpha;
+    if ladder.status == Status::Stopped {
+        return (last, None);
+    }
+    if let Some(alpha) = settings.alpha.fixed() {
+        return (alpha, None);
+    }
+    let steps = &ladder.steps[..ladder.converged()];
+    if steps.is_empty() {
+        return (last, Some("no step of the ladder converged".into()));
+    }
+    let usable = |alpha: T| alpha > T::zero() && alpha.is_finite();
+    let reason = match settings.alpha.choose(steps, n_data) {
+        AlphaChoice::At(alpha) if usable(alpha) => return (alpha, None),
+        AlphaChoice::At(alpha) => format!("it chose alpha = {alpha}, which is not positive"),
+        AlphaChoice::Refused(reason) => reason,
+    };
+    match Gcv::default().choose(steps, n_data) {
+        AlphaChoice::At(alpha) if usable(alpha) => (
+            alpha,
+            Some(format!(
+                "{reason}; returned instead: alpha = {alpha:e} of generalised cross-validation"
+            )),
+        ),
+        _ => {
+            let least = steps[steps.len() - 1].alpha;
+            let text =
+                format!("{reason}; returned instead: the ladder's smallest alpha = {least:e}");
+            (least, Some(text))
+        }
+    }
+}
