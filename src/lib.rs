@@ -34,9 +34,10 @@
 //! |---|---|
 //! | data with error bars, a covariance, Monte Carlo bins | [`Measurement`], [`Bins`] |
 //! | an equation | [`Kernel`] and its implementations ([`FermionTime`], [`FermionMatsubara`], …, [`FromFn`]) |
+//! | moments, a known tail, other linear constraints | [`WithRows`]; exactly the norm: [`MaxEnt::fix_norm`] |
 //! | a real-frequency axis | [`FrequencyGrid`] |
 //! | something to solve | [`Problem`]; [`ForwardModel`] prepared once for many data vectors |
-//! | maximum entropy | [`MaxEnt`], [`DefaultModel`], [`AlphaRule`], [`Prior`] |
+//! | maximum entropy | [`MaxEnt`], [`DefaultModel`], [`AlphaRule`], [`Prior`]; of either sign [`PositiveNegativeEntropy`] |
 //! | sparse and least-squares solutions | [`ProximalGradient`] (ISTA, FISTA), [`SparseModelling`], [`BasisPursuit`], [`Nnls`], [`Ridge`]; operators under [`Prox`] |
 //! | iterations of your own | [`FixedPointMap`], [`Relaxed`], [`Accelerated`], [`iterate`] |
 //! | networks | [`Rlista`], [`Unrolled`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`] |
@@ -103,7 +104,7 @@ pub use grid::FrequencyGrid;
 pub use kernel::{
     BosonMatsubara, BosonMatsubaraSymmetric, BosonTime, BosonTimeSymmetric, Density,
     FermionMatsubara, FermionMatsubaraSymmetric, FermionTime, FermionTimeSymmetric, FromComplexFn,
-    FromFn, Kernel, Laplace, Matsubara, Transformed,
+    FromFn, Kernel, Laplace, Matsubara, Transformed, WithRows,
 };
 pub use linalg::{BandedRows, SymmetricBand};
 pub use maxent::{
@@ -146,7 +147,7 @@ pub use sparse::{
     BasisPursuit, BatchOutcome, BatchSolution, DataView, LeastSquares, Nnls, ProximalGradient,
     ProximalGradientMap, Ridge, RidgeRule, SparseModelling, SparsityRule, SparsityStep,
 };
-pub use spectrum::{DefaultModel, Peak, Spectrum};
+pub use spectrum::{DefaultModel, DefaultPeak, Peak, Spectrum};
 pub use synthetic::{
     AugmentedSet, GaussianMixture, NoiseLevel, PeakRange, SampleStream, TrainingSet, TrainingSource,
 };

@@ -20,6 +20,7 @@ mod engine;
 mod ladder;
 mod modes;
 mod objective;
+mod preblur;
 mod prepared;
 mod primal;
 #[cfg(test)]

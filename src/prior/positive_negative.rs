@@ -58,11 +58,12 @@ impl<T: Real> PositiveNegativeEntropy<T> {
         if h < T::zero() { (small, large) } else { (large, small) }
     }
 
-    /// Writes d₊e^{u+t} − d₋e^{−u−t}.
-    fn difference(&self, u: &[T], t: T, h: &mut [T]) {
-        exp_shifted(u, t, &self.positive, h);
+    /// Writes d₊e^v − d₋e^{−v} with e^v = `factor`·e^{u + shift}.
+    fn difference(&self, u: &[T], shift: T, factor: T, h: &mut [T]) {
+        exp_shifted(u, shift, &self.positive, h);
         for (h, (&p, &m)) in h.iter_mut().zip(self.positive.iter().zip(&self.negative)) {
-            *h -= m * (p / *h);
+            let up = *h * factor;
+            *h = up - m * (p / up);
         }
     }
 }
@@ -105,7 +106,7 @@ impl<T: Real> Prior<T> for PositiveNegativeEntropy<T> {
 
 impl<T: Real> Legendre<T> for PositiveNegativeEntropy<T> {
     fn conjugate_gradient(&self, u: &[T], h: &mut [T]) {
-        self.difference(u, T::zero(), h);
+        self.difference(u, T::zero(), T::one(), h);
     }
 
     /// Σ [p (e^δ − 1 − δ) + m (e^{−δ} − 1 + δ)].
@@ -161,8 +162,7 @@ impl<T: Real> Legendre<T> for PositiveNegativeEntropy<T> {
         } else {
             (root + sum) / (T::lit(2.0) * up)
         };
-        let t = x.ln() - centre;
-        self.difference(u, t, h);
-        Some(t)
+        self.difference(u, -centre, x, h);
+        Some(x.ln() - centre)
     }
 }
