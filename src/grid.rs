@@ -182,6 +182,28 @@ impl<T: Real> FrequencyGrid<T> {
         self.points[self.len() - 1]
     }
 
+    /// Coefficients c with Σ c_j A_j = ∫ A dω between `from` and `to`, of the piecewise-linear interpolant of A
+    /// (zero outside the grid); zero where `from` is not below `to`.
+    ///
+    /// # Errors
+    /// A bound that is not finite.
+    pub fn window(&self, from: T, to: T) -> Result<Vec<T>> {
+        check_scalar("from", from)?;
+        check_scalar("to", to)?;
+        let x = &self.points;
+        let mut c = vec![T::zero(); x.len()];
+        for j in 1..x.len() {
+            let a = if from > x[j - 1] { from } else { x[j - 1] };
+            let b = if to < x[j] { to } else { x[j] };
+            if b > a {
+                let t = (T::lit(0.5) * (a + b) - x[j - 1]) / (x[j] - x[j - 1]);
+                c[j - 1] += (b - a) * (T::one() - t);
+                c[j] += (b - a) * t;
+            }
+        }
+        Ok(c)
+    }
+
     /// ∫ f dω ≈ Σ f_j Δω_j. Stops at the shorter of grid and `density`.
     pub fn integrate(&self, density: &[T]) -> T {
         self.weights.iter().zip(density).map(|(&w, &f)| w * f).sum()

@@ -38,12 +38,12 @@
 //! | a real-frequency axis | [`FrequencyGrid`] |
 //! | something to solve | [`Problem`]; [`ForwardModel`] prepared once for many data vectors |
 //! | maximum entropy | [`MaxEnt`], [`DefaultModel`], [`AlphaRule`], [`Prior`]; of either sign [`PositiveNegativeEntropy`] |
-//! | sparse and least-squares solutions | [`ProximalGradient`] (ISTA, FISTA), [`SparseModelling`], [`BasisPursuit`], [`Nnls`], [`Ridge`]; operators under [`Prox`] |
-//! | iterations of your own | [`FixedPointMap`], [`Relaxed`], [`Accelerated`], [`iterate`] |
-//! | networks | [`Rlista`], [`Unrolled`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`] |
 //! | sparse, non-negative or quadratic fits | [`ProximalGradient`], [`BasisPursuit`], [`SparseModelling`], [`Nnls`], [`Ridge`]; operators under [`Prox`] |
 //! | iterations of your own | [`FixedPointMap`], [`iterate`]; around any map [`Relaxed`], [`Accelerated`], [`Anderson`]; splittings [`Admm`], [`DouglasRachford`], [`PrimalDual`] |
-//! | networks | [`Unrolled`], [`Layer`], [`Estimator`], [`TrainingSet`], [`Rlista`] |
+//! | derivatives of an answer | [`Sensitivity`] of maximum entropy; [`Adjoint`] of any [`DifferentiableMap`]'s fixed point |
+//! | networks | [`Rlista`], [`Unrolled`], [`Layer`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`] |
+//! | error bars of an answer | [`Posterior`] of maximum entropy; [`Bootstrap`], [`Jackknife`] of any solver |
+//! | a self-energy | [`SelfEnergy`] |
 //! | an answer | [`Solution`]: [`Spectrum`], back-continued data, [`Report`] with its [`Certificate`] |
 //!
 //! # Conventions
@@ -70,6 +70,7 @@
 pub struct Readme;
 
 mod error;
+mod estimate;
 mod fixed_point;
 mod gradient_check;
 mod grid;
@@ -84,7 +85,9 @@ mod prior;
 mod problem;
 mod prox;
 mod real;
+mod resampling;
 mod scratch;
+mod self_energy;
 mod solution;
 mod sparse;
 mod spectrum;
@@ -94,10 +97,12 @@ mod test_support;
 mod train;
 
 pub use error::{Error, Result};
+pub use estimate::Estimate;
 pub use fixed_point::{
-    Accelerated, Admm, Anderson, AugmentedMinimizer, Backtracking, ConjugateGradients,
-    DouglasRachford, FixedPoint, FixedPointMap, Iterates, IterationInfo, IterationOptions,
-    IterationReport, PrimalDual, Relaxed, iterate,
+    Accelerated, Adjoint, AdjointSolver, Admm, Anderson, AugmentedMinimizer, Backtracking,
+    ConjugateGradients, DifferentiableMap, DifferentiablePoint, DouglasRachford, FixedPoint,
+    FixedPointGradient, FixedPointMap, Iterates, IterationInfo, IterationOptions, IterationReport,
+    PrimalDual, Relaxed, iterate,
 };
 pub use gradient_check::check_gradient;
 pub use grid::FrequencyGrid;
@@ -108,7 +113,8 @@ pub use kernel::{
 };
 pub use linalg::{BandedRows, SymmetricBand};
 pub use maxent::{
-    AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv, MaxEnt, MaxEntSolver, PreparedMaxEnt,
+    AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv, MaxEnt, MaxEntGradient, MaxEntSolver,
+    Posterior, PreparedMaxEnt, Sensitivity,
 };
 pub use nalgebra;
 pub use network::{
@@ -120,7 +126,7 @@ pub use network::{
 };
 pub use noise::{
     AutocorrelationTime, Bins, CovarianceEstimator, Measurement, NoiseReport, NoiseTreatment,
-    Whitening, stack_complex,
+    Rebinning, Whitening, stack_complex,
 };
 pub use operator::{
     ComposedOperator, Convolution, LinearOperator, NormEstimate, ScaledOperator, StackedOperator,
@@ -140,6 +146,8 @@ pub use prox::{
 };
 pub use rand;
 pub use real::Real;
+pub use resampling::{Bands, Bootstrap, Jackknife, ReplicaInfo, ResampledValue, ResamplingMethod};
+pub use self_energy::{ContinuedSelfEnergy, SelfEnergy, SelfEnergyTail};
 pub use solution::{
     Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning,
 };

@@ -2,6 +2,7 @@
 //! Floor 5.
 
 use crate::error::Result;
+use crate::noise::neighbour_correlation;
 use crate::problem::Problem;
 use crate::real::Real;
 use crate::spectrum::Spectrum;
@@ -128,6 +129,13 @@ pub enum Warning {
         /// χ² divided by the number of data less the number of good data.
         chi2_per_datum: f64,
     },
+    /// Neighbouring residuals agree in sign more often than independent noise lets them.
+    CorrelatedResiduals {
+        /// Their correlation, the report's `residual_correlation`.
+        correlation: f64,
+        /// Its standard deviation for independent noise.
+        deviation: f64,
+    },
     /// The ladder of α ended early: the iteration did not converge there.
     LadderCut {
         /// The α at which it failed.
@@ -186,6 +194,12 @@ impl fmt::Display for Warning {
                 "chi2/(N - N_good) = {chi2_per_datum:.2e}: the data scatter less than their error bars \
                  say, by a factor of about {:.1}; rules that rely on chi2 = N do not apply",
                 chi2_per_datum.sqrt().recip()
+            ),
+            Warning::CorrelatedResiduals { correlation, deviation } => write!(
+                f,
+                "neighbouring residuals are correlated, {correlation:.3} where independent noise gives 0 +- \
+                 {deviation:.3}: the fit leaves structure in the data, or their noise is correlated and \
+                 its covariance should be given"
             ),
             Warning::LadderCut { alpha, steps } => write!(
                 f,
@@ -270,6 +284,10 @@ pub struct Report<T = f64> {
     pub n_data: usize,
     /// Σ a of the answer.
     pub norm: T,
+    /// Σ r_i r_{i+1}/Σ r_i² of the whitened residuals r, in the order of the data (with a covariance: of its
+    /// modes, from the largest variance down). For independent noise 0 ± √((N − 1)/(N(N + 2))), less what
+    /// the fit has taken out, about N_good/N. Not defined for fewer than three data and a fit without residual.
+    pub residual_correlation: Option<f64>,
     /// Iterations in total.
     pub iterations: usize,
     /// Distance to the optimum.
@@ -288,6 +306,9 @@ pub struct Solution<T: Real = f64> {
     report: Report<T>,
 }
 
+/// χ²/N below which no structure in the residuals is worth a word: a tenth of the error bars.
+const NEGLIGIBLE: f64 = 1e-2;
+
 impl<T: Real> Solution<T> {
     /// Wraps spectral weights a = A Δω on the problem's grid; completes `report` with χ², N, norm, the notes
     /// on the noise and the warnings that can be told from the spectrum alone.
@@ -298,13 +319,23 @@ impl<T: Real> Solution<T> {
         let fit = problem.back_continue(weights)?;
         let spectrum =
             Spectrum::from_weights(problem.grid().clone(), weights, problem.model().density())?;
-        report.chi2 = problem.chi2(weights)?;
-        report.n_data = problem.whitened_data().len();
+        let residuals: Vec<f64> =
+            problem.whitened_residuals(weights)?.iter().map(|r| r.as_f64()).collect();
+        report.chi2 = T::lit(residuals.iter().map(|r| r * r).sum());
+        report.n_data = residuals.len();
         report.norm = weights.iter().copied().sum();
         let (chi2, n) = (report.chi2.as_f64(), report.n_data as f64);
         // Maximum entropy has judged its own fit by what α can reach.
         if report.maxent.is_none() && is_poor(chi2, n) {
             report.warnings.push(Warning::Underfitted { chi2_per_datum: chi2 / n });
+        }
+        let correlation = neighbour_correlation(&residuals);
+        report.residual_correlation = correlation.map(|(correlation, _)| correlation);
+        let significant = |&(correlation, deviation): &(f64, f64)| correlation > 3.0 * deviation;
+        if let Some((correlation, deviation)) = correlation.filter(significant)
+            && chi2 > NEGLIGIBLE * n
+        {
+            report.warnings.push(Warning::CorrelatedResiduals { correlation, deviation });
         }
         let notes = &problem.model().whitening().report().notes;
         report.warnings.extend(notes.iter().cloned().map(Warning::Note));
@@ -374,6 +405,9 @@ impl<T: Real> fmt::Display for Report<T> {
             self.n_data,
             chi2 / self.n_data as f64
         )?;
+        if let Some(correlation) = self.residual_correlation {
+            writeln!(f, "residuals     neighbours correlated by {correlation:.3}")?;
+        }
         writeln!(f, "norm          {:.8}", self.norm.as_f64())?;
         if let Some(m) = &self.maxent {
             writeln!(f, "alpha         {:.6e}  ({}, {})", m.alpha.as_f64(), m.rule, m.solver)?;
@@ -404,5 +438,56 @@ impl<T: Real> fmt::Display for Report<T> {
             writeln!(f, "warning       {warning}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{FermionTime, FrequencyGrid, Measurement};
+
+    fn report(residuals: &[f64]) -> Report {
+        let n = residuals.len();
+        let tau: Vec<f64> = (0..n).map(|i| i as f64 / n as f64).collect();
+        let data = Measurement::with_uniform_error(&tau, residuals, 1.0).unwrap();
+        let grid = FrequencyGrid::uniform(-1.0, 1.0, 3).unwrap();
+        let problem = Problem::new(&FermionTime::new(1.0).unwrap(), &data, &grid).unwrap();
+        let report = Report {
+            method: "nothing".into(),
+            status: Status::Converged,
+            chi2: 0.0,
+            n_data: 0,
+            norm: 0.0,
+            residual_correlation: None,
+            iterations: 0,
+            certificate: Certificate::None,
+            warnings: Vec::new(),
+            maxent: None,
+        };
+        Solution::new(&problem, &[0.0; 3], report).unwrap().report().clone()
+    }
+
+    /// r_i r_{i+1} summed by hand: a sine of period 20, its sign alternated, and its thousandth.
+    #[test]
+    fn structure_left_in_the_residuals_is_told() {
+        let warned = |report: &Report| {
+            report.warnings.iter().any(|w| matches!(w, Warning::CorrelatedResiduals { .. }))
+        };
+        let angle = |i: usize| std::f64::consts::PI * (i as f64 + 0.5) / 10.0;
+        let smooth: Vec<f64> = (0..40).map(|i| angle(i).sin()).collect();
+        // Σ sin x sin(x + δ) = ½ Σ [cos δ − cos(2x + δ)]: 20 cos δ over all 40, less the pair that closes the ring.
+        let delta = std::f64::consts::PI / 10.0;
+        let expected = (20.0 * delta.cos() - angle(39).sin() * angle(40).sin()) / 20.0;
+        let told = report(&smooth);
+        assert!((told.residual_correlation.unwrap() - expected).abs() < 1e-12);
+        assert!(warned(&told) && told.to_string().contains("neighbours correlated by 0.9"));
+        let rough: Vec<f64> =
+            smooth.iter().enumerate().map(|(i, r)| if i % 2 == 0 { *r } else { -r }).collect();
+        let told = report(&rough);
+        assert!((told.residual_correlation.unwrap() + expected).abs() < 1e-12 && !warned(&told));
+        let tiny: Vec<f64> = smooth.iter().map(|r| 1e-3 * r).collect();
+        assert!(!warned(&report(&tiny)));
+        assert_eq!(report(&[0.0; 9]).residual_correlation, None);
+        assert_eq!(report(&[1.0; 2]).residual_correlation, None);
     }
 }

@@ -2,10 +2,11 @@
 
 use fredholm::nalgebra::DMatrix;
 use fredholm::{
-    Bins, BosonTimeSymmetric, BoxConstraint, Chi2Kink, DefaultModel, DefaultPeak, Density, Entropy,
-    Error, FermionMatsubara, FermionTime, FixedAlpha, ForwardModel, FrequencyGrid, FromFn, Gcv,
-    Kernel, Laplace, MaxEnt, Measurement, PositiveNegativeEntropy, Problem, ProximalGradient,
-    Simplex, Solver, Spectrum, SumRule, Transformed, Whitening, WithRows,
+    Adjoint, AdjointSolver, Bins, BosonTimeSymmetric, BoxConstraint, Chi2Kink, DefaultModel,
+    DefaultPeak, Density, Entropy, Error, FermionMatsubara, FermionTime, FixedAlpha, ForwardModel,
+    FrequencyGrid, FromFn, Gcv, IterationOptions, Kernel, Laplace, MaxEnt, Measurement,
+    PositiveNegativeEntropy, Problem, ProximalGradient, ProximalGradientMap, Simplex,
+    SoftThreshold, Solver, Spectrum, SumRule, Transformed, Whitening, WithRows,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
@@ -227,6 +228,36 @@ fn parameters_of_solvers() {
 }
 
 /// Numbers of any kind, a bad one now and then.
+#[test]
+fn derivatives_of_solutions() {
+    let problem = problem();
+    let maxent = MaxEnt::default().alpha(FixedAlpha(1.0));
+    let solution = maxent.solve(&problem).unwrap();
+    let other_data = problem.with_data(&[0.6, 0.1, 0.1, 0.6]).unwrap();
+    let not_optimal = ["solution", "optimum of this objective"];
+    says(&maxent.sensitivity(&other_data, &solution).unwrap_err(), &not_optimal);
+    let other_weight = maxent.clone().kinetic(1.0).sensitivity(&problem, &solution);
+    says(&other_weight.unwrap_err(), &["kinetic", "1", "found with"]);
+    let other_method = ProximalGradient::fista(1e-3).solve(&problem).unwrap();
+    says(
+        &maxent.sensitivity(&problem, &other_method).unwrap_err(),
+        &["solution", "maximum entropy"],
+    );
+    let sensitivity = maxent.sensitivity(&problem, &solution).unwrap();
+    says(&sensitivity.vjp_weights(&[1.0; 3]).unwrap_err(), &["upstream", "3", "31"]);
+    says(&sensitivity.vjp_density(&[f64::NAN; 31]).unwrap_err(), &["upstream", "NaN"]);
+
+    let (kernel, options) = (problem.kernel(), IterationOptions::default());
+    let map = ProximalGradientMap::new(kernel, problem.data(), SoftThreshold, 0.1).unwrap();
+    let iterate = |adjoint: Adjoint| adjoint.iterate(map.clone(), &[0.0; 31], &options);
+    says(&iterate(Adjoint::Truncated { steps: 0 }).unwrap_err(), &["steps", "0"]);
+    let solver = AdjointSolver::Anderson { memory: 101 };
+    says(&iterate(Adjoint::Implicit { solver, options }).unwrap_err(), &["memory", "101"]);
+    let mut point = iterate(Adjoint::default()).unwrap();
+    says(&point.vjp(&[1.0; 3]).unwrap_err(), &["upstream", "3", "31"]);
+    says(&point.vjp(&[f64::INFINITY; 31]).unwrap_err(), &["upstream", "inf"]);
+}
+
 fn number() -> impl Strategy<Value = f64> {
     prop_oneof![
         60 => 0.1..10.0,

@@ -1,4 +1,5 @@
 //! Figures of stacked panels, drawn to the text of an SVG file.
+#![allow(dead_code)] // not every program uses every mark and colour
 
 use plotters::backend::SVGBackend;
 use plotters::coord::Shift;

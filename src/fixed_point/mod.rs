@@ -4,13 +4,17 @@
 //! [`DouglasRachford`], [`PrimalDual`] here, others where they are used. [`Relaxed`], [`Accelerated`] and
 //! [`Anderson`] are wrappers around any of them;
 //! [`Iterates`] is the sequence x, T(x), T(T(x)), … as a standard iterator; [`iterate`] alone knows about
-//! stopping, history and observers.
+//! stopping, history and observers. A [`DifferentiableMap`] has derivatives; [`Adjoint`] is the choice of how
+//! its fixed point is differentiated.
 
 mod accelerated;
+mod adjoint;
+mod adjoint_system;
 mod admm;
 mod anderson;
 mod backtracking;
 mod conjugate_gradients;
+mod differentiable;
 mod douglas_rachford;
 mod driver;
 mod iterates;
@@ -20,10 +24,12 @@ mod relaxed;
 mod tests;
 
 pub use accelerated::Accelerated;
+pub use adjoint::{Adjoint, AdjointSolver, DifferentiablePoint, FixedPointGradient};
 pub use admm::{Admm, AugmentedMinimizer};
 pub use anderson::Anderson;
 pub use backtracking::Backtracking;
 pub use conjugate_gradients::ConjugateGradients;
+pub use differentiable::DifferentiableMap;
 pub use douglas_rachford::DouglasRachford;
 pub use driver::{FixedPoint, IterationInfo, IterationOptions, IterationReport, iterate};
 pub use iterates::Iterates;

@@ -1,6 +1,6 @@
 //! Relaxation of a fixed-point map (Krasnosel'skiĭ 1955, Mann 1953).
 
-use super::FixedPointMap;
+use super::{DifferentiableMap, FixedPointMap};
 use crate::error::{Error, Result, check_scalar};
 use crate::linalg::dispatch;
 use crate::real::Real;
@@ -62,5 +62,34 @@ impl<M: FixedPointMap<T>, T: Real> FixedPointMap<T> for Relaxed<M, T> {
 
     fn residual(&self, x: &[T], _out: &[T]) -> T {
         self.map.residual(x, &self.image)
+    }
+}
+
+impl<M: DifferentiableMap<T>, T: Real> DifferentiableMap<T> for Relaxed<M, T> {
+    fn parameter_count(&self) -> usize {
+        self.map.parameter_count()
+    }
+
+    fn linearise(&mut self, x: &[T]) {
+        self.map.linearise(x);
+    }
+
+    fn vjp_point(&mut self, upstream: &[T], out: &mut [T]) {
+        self.map.vjp_point(upstream, out);
+        for (out, &u) in out.iter_mut().zip(upstream) {
+            *out = relax(self.eta, u, *out);
+        }
+    }
+
+    fn add_vjp_parameters(&mut self, upstream: &[T], out: &mut [T]) {
+        for (scaled, &u) in self.image.iter_mut().zip(upstream) {
+            *scaled = self.eta * u;
+        }
+        self.map.add_vjp_parameters(&self.image, out);
+    }
+
+    /// That of the map: I − ∂/∂x is η times that of the map.
+    fn metric(&mut self, upstream: &[T], out: &mut [T]) -> bool {
+        self.map.metric(upstream, out)
     }
 }

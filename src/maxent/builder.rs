@@ -124,7 +124,8 @@ impl<T: Real> MaxEnt<T> {
         self
     }
 
-    /// The rule that chooses α: [`Gcv`] (the default), [`Chi2Kink`], [`FixedAlpha`], or one's own.
+    /// The rule that chooses α: [`Gcv`] (the default), [`Chi2Kink`](crate::Chi2Kink),
+    /// [`FixedAlpha`](crate::FixedAlpha), or one's own.
     pub fn alpha(mut self, rule: impl AlphaRule<T> + 'static) -> Self {
         self.alpha = Arc::new(rule);
         self

@@ -8,6 +8,7 @@
 //! entropy without R the Hessian is Bryan's matrix B diag(h) Bᵀ + αI (Bryan 1990).
 
 use super::engine::{Engine, Outcome, Schur};
+use super::extrapolation::Extrapolation;
 use super::modes::{Modes, Projected};
 use super::objective::Objective;
 use crate::linalg::{BandedRows, SymmetricBand, dot};
@@ -18,8 +19,8 @@ use crate::solution::Status;
 /// Modes with σ²·scale below this times α start out dropped; more are taken in where the certificate over
 /// all modes asks for it.
 const CUT: f64 = 1e-12;
-/// A predicted change of the exponents beyond this is not trusted.
-const LARGEST_PREDICTION: f64 = 3.0;
+/// A predicted change of the weights by more than this, times their scale, is not trusted.
+const LARGEST_PREDICTION: f64 = 0.3;
 
 /// A point of the dual, with what follows from it.
 #[derive(Debug, Clone)]
@@ -63,6 +64,9 @@ pub(super) struct Dual<'a, T: Real> {
     active: usize,
     /// Whether `schur` is factored at `point` and `alpha`.
     factored: bool,
+    /// μ and ν as functions of ln α.
+    path_mu: Extrapolation<T>,
+    path_nu: Extrapolation<T>,
     point: Point<T>,
     trial: Point<T>,
     /// Newton direction (dμ, dν), and what it does to u.
@@ -107,6 +111,8 @@ impl<'a, T: Real> Dual<'a, T> {
             alpha: T::zero(),
             active: 0,
             factored: false,
+            path_mu: Extrapolation::new(modes.count),
+            path_nu: Extrapolation::new(m),
             trial: point.clone(),
             point,
             step_mu: zeros(modes.count),
@@ -204,26 +210,32 @@ impl<'a, T: Real> Dual<'a, T> {
         dot(&p.r_mu[..active], &self.step_mu[..active]) + dot(&p.r_nu, &self.step_nu)
     }
 
-    /// Follows the tangent of α(μ, ν) in ln α from the present optimum to that at `alpha`.
+    /// Continues the path (μ, ν)(ln α) from the present optimum, and those before it, to `alpha`.
+    ///
+    /// Its slope is −αH⁻¹(μ, ν). Multipliers of modes that the data fix become constant as α falls, so that
+    /// they are what to continue, rather than αμ.
     fn predict(&mut self, alpha: T) {
         let active = self.active;
         self.step_mu[..active].copy_from_slice(&self.point.mu[..active]);
         self.step_nu.copy_from_slice(&self.point.nu);
         self.direction();
-        // y = (μ, ν): d(αy)/d ln α = α(y − αH⁻¹y).
-        let (log, ratio) = ((alpha / self.alpha).ln(), self.alpha / alpha);
-        let old = self.alpha;
-        let change = |step: &mut T, y: T| *step = ratio * (y + log * (y + old * *step)) - y;
-        self.step_mu[..active].iter_mut().zip(&self.point.mu).for_each(|(s, &y)| change(s, y));
-        self.step_nu.iter_mut().zip(&self.point.nu).for_each(|(s, &y)| change(s, y));
+        let (at, old, p) = (self.alpha.ln(), self.alpha, &self.point);
+        self.path_mu.push(at, &p.mu[..active], self.step_mu.iter().map(|&s| old * s));
+        self.path_nu.push(at, &p.nu, self.step_nu.iter().map(|&s| old * s));
+        self.path_mu.at(alpha.ln(), &mut self.step_mu[..active]);
+        self.path_nu.at(alpha.ln(), &mut self.step_nu);
+        self.step_mu[..active].iter_mut().zip(&p.mu).for_each(|(s, &mu)| *s -= mu);
+        self.step_nu.iter_mut().zip(&p.nu).for_each(|(s, &nu)| *s -= nu);
         self.step_u.fill(T::zero());
         self.modes.add_transposed(0, &self.step_mu[..active], &mut self.step_u);
         if let Some(rows) = &self.rows {
             rows.add_transposed(&self.step_nu, &mut self.step_u);
         }
-        let small = self.step_u.iter().all(|x| x.abs() < T::lit(LARGEST_PREDICTION));
-        if small && self.is_safe(&self.step_u) {
-            self.advance(T::one());
+        self.advance(T::one());
+        let (before, after) = (&self.point.h, &self.trial.h);
+        let size = self.legendre.scale(&before[..self.modes.points]);
+        let change: T = before.iter().zip(after).map(|(&a, &b)| (a - b).abs()).sum();
+        if change <= T::lit(LARGEST_PREDICTION) * size {
             core::mem::swap(&mut self.point, &mut self.trial);
         }
     }
@@ -261,10 +273,33 @@ impl<'a, T: Real> Dual<'a, T> {
         Self::residuals(modes, data, rows, self.alpha, self.active, &mut self.point);
     }
 
-    /// Whether the whole step `du` from the present point stays where φ* can be evaluated.
-    fn is_safe(&self, du: &[T]) -> bool {
-        let n = self.modes.points;
-        self.legendre.step_limit(&self.point.u[..n], &du[..n]) >= T::one()
+    /// Sets `trial` to where the derivative of Φ along the step has come down to half of what it was, in
+    /// absolute value, or beyond. `false` if there is no such place.
+    ///
+    /// On the derivative, because values of Φ cancel long before it does.
+    fn search_along_step(&mut self) -> bool {
+        let (n, slope) = (self.modes.points, self.slope_at(&self.point));
+        let mut t = self.legendre.step_limit(&self.point.u[..n], &self.step_u[..n]);
+        for _ in 0..30 {
+            let trial = self.advance(t);
+            if trial.is_finite() && trial <= T::lit(0.5) * slope.abs() {
+                return true;
+            }
+            let secant = slope / (slope - trial);
+            let (low, high) = (T::lit(0.1), T::lit(0.5));
+            let cut = if secant > low { if secant < high { secant } else { high } } else { low };
+            // A weight that was nothing and has outgrown all else fell on by du per unit of t, in logarithm.
+            let mut longest = t;
+            for ((&du, &h), &grown) in self.step_u.iter().zip(&self.point.h).zip(&self.trial.h) {
+                let excess = du * (grown - h) / slope.abs();
+                if excess > T::one() && du > T::zero() {
+                    let back = t - (T::lit(4.0) * excess).ln() / du;
+                    longest = if back < longest { back } else { longest };
+                }
+            }
+            t = if longest < t && longest > low * t { longest } else { t * cut };
+        }
+        false
     }
 
     /// Newton steps until ½‖r‖² ≤ tolerance·α·scale over the active modes.
@@ -293,21 +328,7 @@ impl<'a, T: Real> Dual<'a, T> {
             self.step_mu[..active].copy_from_slice(&self.point.r_mu[..active]);
             self.step_nu.copy_from_slice(&self.point.r_nu);
             self.direction();
-            let slope = self.slope_at(&self.point);
-            let n = self.modes.points;
-            let mut t = self.legendre.step_limit(&self.point.u[..n], &self.step_u[..n]);
-            let mut accepted = false;
-            // On the directional derivative: values of Φ cancel long before it does.
-            for _ in 0..30 {
-                let trial = self.advance(t);
-                if trial.is_finite() && trial <= T::lit(0.5) * slope.abs() {
-                    accepted = true;
-                    break;
-                }
-                let secant = slope / (slope - trial);
-                let (low, high) = (T::lit(0.1), T::lit(0.5));
-                t *= if secant > low { if secant < high { secant } else { high } } else { low };
-            }
+            let accepted = self.search_along_step();
             let trial = self.trial.gap(active);
             if !accepted || !trial.is_finite() {
                 return stuck;
@@ -369,6 +390,8 @@ impl<T: Real> Engine<T> for Dual<'_, T> {
         }
         self.legendre.conjugate_gradient(&p.u[..n], &mut p.h[..n]);
         (self.alpha, self.active, self.factored) = (T::zero(), 0, false);
+        self.path_mu.clear();
+        self.path_nu.clear();
     }
 
     fn solve(&mut self, alpha: T, tolerance: T, max_iterations: usize) -> Outcome<T> {
@@ -456,5 +479,7 @@ impl<T: Real> Engine<T> for Dual<'_, T> {
         self.trial.mu.copy_from_slice(&p.mu);
         self.legendre.conjugate_gradient(&p.u[..n], &mut p.h[..n]);
         self.factored = false;
+        self.path_mu.clear();
+        self.path_nu.clear();
     }
 }

@@ -9,23 +9,29 @@
 //! - `primal`: Newton with conjugate-gradient steps, for any smooth priors.
 //!
 //! `modes` holds the data both see, `objective` the priors, `engine` what the solvers share, `ladder` the
-//! annealing from large to small α, `alpha` the rules that choose it, `doubts` what a reader of the answer
-//! should be told.
+//! annealing from large to small α, `extrapolation` what foresees its next step, `alpha` the rules that
+//! choose it, `doubts` what a reader of the answer should be told, `posterior` what the data leave open,
+//! `sensitivity` the derivatives of the answer.
 
 mod alpha;
 mod builder;
 mod doubts;
 mod dual;
 mod engine;
+mod extrapolation;
 mod ladder;
 mod modes;
 mod objective;
+mod posterior;
 mod preblur;
 mod prepared;
 mod primal;
+mod sensitivity;
 #[cfg(test)]
 mod tests;
 
 pub use alpha::{AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv};
 pub use builder::{MaxEnt, MaxEntSolver};
+pub use posterior::Posterior;
 pub use prepared::PreparedMaxEnt;
+pub use sensitivity::{MaxEntGradient, Sensitivity};

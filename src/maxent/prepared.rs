@@ -41,11 +41,11 @@ use std::sync::Arc;
 /// ```
 #[derive(Debug)]
 pub struct PreparedMaxEnt<T: Real = f64> {
-    settings: MaxEnt<T>,
-    model: Arc<ForwardModel<T>>,
-    objective: Objective<T>,
-    modes: Modes<T>,
-    preblur: Option<Preblur<T>>,
+    pub(super) settings: MaxEnt<T>,
+    pub(super) model: Arc<ForwardModel<T>>,
+    pub(super) objective: Objective<T>,
+    pub(super) modes: Modes<T>,
+    pub(super) preblur: Option<Preblur<T>>,
     alphas: Vec<T>,
 }
 
@@ -92,7 +92,7 @@ impl<T: Real> PreparedMaxEnt<T> {
     }
 
     /// `Err` unless `problem` has the kernel, axes and noise prepared for.
-    fn check(&self, problem: &Problem<T>) -> Result<()> {
+    pub(super) fn check(&self, problem: &Problem<T>) -> Result<()> {
         let (given, own) = (problem.model(), &self.model);
         if Arc::ptr_eq(given, own) {
             return Ok(());
@@ -193,6 +193,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             chi2: answer.chi2,
             n_data,
             norm: answer.norm,
+            residual_correlation: None,
             iterations: ladder.iterations() + answer.iterations,
             certificate: self.certificate(alpha, &answer),
             warnings: doubts(settings, objective, problem, &data, &maxent, &answer),

@@ -1,4 +1,4 @@
-//! The integrated autocorrelation time of a series.
+//! Correlation within a series: its integrated autocorrelation time, and that of neighbours.
 //!
 //! Source: A. Sokal, "Monte Carlo methods in statistical mechanics" (1997), section 3, in the convention
 //! 1 + 2 Σ ρ(t), which is 1 for independent values.
@@ -24,4 +24,14 @@ pub(super) fn integrated_time(deviations: &[f64]) -> f64 {
         }
     }
     time
+}
+
+/// Σ r_i r_{i+1}/Σ r_i² about zero, the correlation of neighbours, with its standard deviation for independent
+/// normal r of one variance, √((N − 1)/(N(N + 2))): r/‖r‖ is uniform on the sphere. `None` for fewer than
+/// three values and for r = 0.
+pub(crate) fn neighbour_correlation(r: &[f64]) -> Option<(f64, f64)> {
+    let (n, square) = (r.len() as f64, r.iter().map(|r| r * r).sum::<f64>());
+    let product: f64 = r.windows(2).map(|r| r[0] * r[1]).sum();
+    let defined = r.len() > 2 && square > 0.0 && square.is_finite();
+    defined.then(|| (product / square, ((n - 1.0) / (n * (n + 2.0))).sqrt()))
 }

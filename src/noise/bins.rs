@@ -19,6 +19,40 @@ pub struct Bins<T: Real = f64> {
     matrix: DMatrix<T>,
 }
 
+/// Bins averaged until they are independent, or as far as their number allows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rebinning<T: Real = f64> {
+    /// The averaged bins.
+    pub bins: Bins<T>,
+    /// How many bins were averaged into one.
+    pub factor: usize,
+    /// Autocorrelation time before, in the bins given.
+    pub before: AutocorrelationTime,
+    /// Autocorrelation time after, in the averaged bins.
+    pub after: AutocorrelationTime,
+    /// Whether the averaged bins are independent within the error of the autocorrelation time. If not, error bars
+    /// are still too small by about √time, and more bins are needed.
+    pub independent: bool,
+}
+
+impl<T: Real> core::fmt::Display for Rebinning<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(
+            f,
+            "{} bins of {} each, autocorrelation time {:.2} (from {:.2}): {}",
+            self.bins.count(),
+            self.factor,
+            self.after.mean,
+            self.before.mean,
+            if self.independent {
+                "independent"
+            } else {
+                "still correlated, and too few to average further"
+            }
+        )
+    }
+}
+
 /// The mean of bins and their deviations from it, in `f64`.
 #[derive(Debug)]
 pub(super) struct Deviations {
@@ -149,6 +183,27 @@ impl<T: Real> Bins<T> {
         Self::new(matrix)
     }
 
+    /// Rebins by powers of two until the autocorrelation time, on average over the data, is 1 within its
+    /// standard error √(12/N_b), as long as twice as many bins as data are left: fewer make the covariance
+    /// useless. The result says how far that went.
+    ///
+    /// # Errors
+    /// None for valid bins.
+    pub fn autorebin(&self) -> Result<Rebinning<T>> {
+        let before = AutocorrelationTime::of(&self.deviations());
+        let (mut factor, mut bins, mut after) = (1, self.clone(), before);
+        loop {
+            let independent = after.mean <= 1.0 + (12.0 / bins.count() as f64).sqrt();
+            let next = self.count() / (2 * factor);
+            if independent || next < 2.max(2 * self.n_data()) {
+                return Ok(Rebinning { bins, factor, before, after, independent });
+            }
+            factor *= 2;
+            bins = self.rebin(factor)?;
+            after = AutocorrelationTime::of(&bins.deviations());
+        }
+    }
+
     pub(super) fn deviations(&self) -> Deviations {
         let mut matrix = self.matrix.map(|v| v.as_f64());
         let (n, mut constant) = (matrix.nrows() as f64, 0);
@@ -179,6 +234,10 @@ impl AutocorrelationTime {
             sum += time;
             max = max.max(*time);
             count += 1.0;
+        }
+        if count == 0.0 {
+            // Nothing varies, nothing is correlated.
+            return AutocorrelationTime { mean: 1.0, max: 1.0 };
         }
         AutocorrelationTime { mean: sum / count, max }
     }

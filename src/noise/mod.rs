@@ -14,7 +14,8 @@ mod shrinkage;
 mod tests;
 mod whitening;
 
-pub use bins::Bins;
+pub(crate) use autocorrelation::neighbour_correlation;
+pub use bins::{Bins, Rebinning};
 pub use estimator::CovarianceEstimator;
 pub use measurement::{Measurement, stack_complex};
 pub use report::{AutocorrelationTime, NoiseReport, NoiseTreatment};

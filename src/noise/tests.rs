@@ -1,6 +1,6 @@
 //! Whitening as linear algebra, bins as statistics, and every bad input by its own name.
 
-use super::autocorrelation::integrated_time;
+use super::autocorrelation::{integrated_time, neighbour_correlation};
 use super::*;
 use crate::error::Error;
 use crate::real::Real;
@@ -486,4 +486,109 @@ fn further_rows_are_whitened_beside_the_data() {
         );
         assert_eq!((both.noise_report().data, both.noise_report().kept), (5, 5));
     }
+}
+
+/// Independent values: mean 0, and the variance that is written down, for few values and for many.
+#[test]
+fn neighbours_of_independent_noise_are_uncorrelated_within_the_deviation() {
+    let mut rng = ChaCha8Rng::seed_from_u64(21);
+    for n in [4, 30] {
+        let draws = 4000;
+        let (mut sum, mut square, mut deviation) = (0.0, 0.0, 0.0);
+        for _ in 0..draws {
+            let r: Vec<f64> = (0..n).map(|_| f64::standard_normal(&mut rng)).collect();
+            let (correlation, expected) = neighbour_correlation(&r).unwrap();
+            (sum, square, deviation) = (sum + correlation, square + correlation.powi(2), expected);
+        }
+        let (mean, variance) = (sum / draws as f64, square / draws as f64);
+        // Standard errors: deviation/√4000, and √(2/4000) of the variance at most.
+        assert!(mean.abs() < 4.0 * deviation / (draws as f64).sqrt(), "{n}: {mean}");
+        assert!((variance / deviation.powi(2) - 1.0).abs() < 0.09, "{n}: {variance}");
+    }
+}
+
+/// W W⁺ = 1, W⁺W⁺ᵀ = C on the kept modes, and its diagonal.
+#[test]
+fn colouring_is_the_inverse_of_whitening() {
+    let full = covariance(7, 7, 3);
+    let singular = covariance(7, 4, 4);
+    let errors = Whitening::from_errors(&[1e-3, 2e-3, 0.5]).unwrap();
+    assert_eq!(errors.deviations(), [1e-3, 2e-3, 0.5]);
+    for (w, c) in [
+        (Whitening::from_covariance(&full, 1e-12).unwrap(), full),
+        (Whitening::from_covariance(&singular, 1e-12).unwrap(), singular),
+        (errors, DMatrix::from_diagonal(&nalgebra::dvector![1e-6, 4e-6, 0.25])),
+    ] {
+        let k = w.rows();
+        let columns: Vec<nalgebra::DVector<f64>> = (0..k)
+            .map(|i| w.colour(DMatrix::<f64>::identity(k, k).column(i).as_slice()).into())
+            .collect();
+        let coloured = DMatrix::from_columns(&columns);
+        assert!((dense(&w) * &coloured - DMatrix::identity(k, k)).amax() < 1e-6);
+        assert!((&coloured * coloured.transpose() - &c).amax() < 1e-12 * c.amax());
+        for (i, s) in w.deviations().iter().enumerate() {
+            assert!((s * s - c[(i, i)]).abs() < 1e-12 * c.amax());
+        }
+    }
+}
+
+/// Noise whose real and imaginary parts depend on each other: the blocks of the stacked covariance hold it. For
+/// circular noise of Hermitian covariance H the stacked one is ½[[Re H, −Im H], [Im H, Re H]], and χ² is twice
+/// that of complex algebra.
+#[test]
+fn stacked_covariances_hold_what_complex_ones_hold_and_more() {
+    let z = |re, im| Complex::new(re, im);
+    let hermitian = dmatrix![
+        z(2.0, 0.0), z(0.3, 0.5), z(0.1, -0.2);
+        z(0.3, -0.5), z(1.0, 0.0), z(0.2, 0.4);
+        z(0.1, 0.2), z(0.2, -0.4), z(1.5, 0.0)
+    ];
+    let (re, im) = (hermitian.map(|c| c.re), hermitian.map(|c| c.im));
+    let mut stacked = DMatrix::zeros(6, 6);
+    stacked.view_mut((0, 0), (3, 3)).copy_from(&re);
+    stacked.view_mut((3, 3), (3, 3)).copy_from(&re);
+    stacked.view_mut((0, 3), (3, 3)).copy_from(&(-&im));
+    stacked.view_mut((3, 0), (3, 3)).copy_from(&im);
+    let w = Whitening::from_covariance(&(stacked * 0.5), 1e-12).unwrap();
+    let g = nalgebra::dvector![z(0.3, -1.0), z(2.0, 0.7), z(-0.4, 0.1)];
+    let whitened = w.apply(&stack_complex(g.as_slice()));
+    let complex = (g.adjoint() * hermitian.try_inverse().unwrap() * &g)[(0, 0)].re;
+    let chi2: f64 = whitened.iter().map(|v| v * v).sum();
+    assert!((chi2 / (2.0 * complex) - 1.0).abs() < 1e-12);
+
+    // Noise along one direction of the complex plane: Re and Im share it, which no Hermitian matrix can say.
+    let mut rng = ChaCha8Rng::seed_from_u64(8);
+    let direction = z(0.6, 0.8);
+    let rows = DMatrix::from_fn(50, 2, |_, _| direction * f64::standard_normal(&mut rng));
+    let bins = Bins::from_complex(&rows).unwrap();
+    let c = bins.covariance();
+    for i in 0..2 {
+        assert!((c[(i, 2 + i)] / c[(i, i)] - 0.8 / 0.6).abs() < 1e-12);
+    }
+    let w = Whitening::from_bins(&bins, CovarianceEstimator::Automatic, 1e-12).unwrap();
+    assert_eq!((w.rows(), w.report().dropped), (2, 2));
+}
+
+#[test]
+fn automatic_rebinning_ends_where_bins_are_independent_or_too_few() {
+    let mut rng = ChaCha8Rng::seed_from_u64(12);
+    let l = DMatrix::identity(20, 20);
+    let independent = bins(1000, &l, 0.0, &mut rng).autorebin().unwrap();
+    assert_eq!((independent.factor, independent.bins.count()), (1, 1000));
+    assert!(independent.independent && independent.before == independent.after);
+    // τ = 5.7 bins: averages of m are correlated by about τ/2m with the next.
+    let slow = bins(8000, &l, 0.7, &mut rng);
+    let rebinned = slow.autorebin().unwrap();
+    assert!(rebinned.independent && rebinned.factor >= 16, "{rebinned}");
+    assert_eq!(rebinned.bins, slow.rebin(rebinned.factor).unwrap());
+    assert!(rebinned.before.mean > 5.0 && rebinned.after.mean < 1.2);
+    // The error bars are then those of the process: √τ times those of independent bins.
+    let errors = rebinned.bins.errors();
+    let mean = errors.iter().map(|e| e * e).sum::<f64>() / 20.0 * 8000.0;
+    assert!((mean / (1.7 / 0.3) - 1.0).abs() < 0.25, "{mean}");
+    let few = bins(100, &l, 0.9, &mut rng).autorebin().unwrap();
+    assert!(!few.independent && few.bins.count() == 50 && few.factor == 2, "{few}");
+    assert!(few.to_string().contains("still correlated"));
+    let constant = Bins::new(DMatrix::from_element(9, 2, 0.5)).unwrap().autorebin().unwrap();
+    assert!(constant.independent && constant.factor == 1);
 }

@@ -202,6 +202,59 @@ impl<T: Real> Whitening<T> {
         }
     }
 
+    /// Wᵀ v for a vector of [`rows`](Self::rows) entries: what turns derivatives by whitened data into
+    /// derivatives by raw data.
+    ///
+    /// # Panics
+    /// If the length differs.
+    pub fn apply_transposed(&self, v: &[T]) -> Vec<T> {
+        assert_eq!(v.len(), self.rows(), "transposed whitening of a vector of another length");
+        match &self.kind {
+            Kind::Diagonal(d) => d.iter().zip(v).map(|(&d, &v)| d * v).collect(),
+            Kind::Dense(w) => {
+                w.tr_mul(&nalgebra::DVectorView::from_slice(v, v.len())).as_slice().to_vec()
+            }
+        }
+    }
+
+    /// W⁺ ξ for a vector of [`rows`](Self::rows) entries: noise of the covariance C, on the modes that are
+    /// kept, where ξ is independent with unit variance.
+    ///
+    /// # Panics
+    /// If the length differs.
+    pub fn colour(&self, xi: &[T]) -> Vec<T> {
+        assert_eq!(xi.len(), self.rows(), "colouring of a vector of another length");
+        match &self.kind {
+            Kind::Diagonal(d) => d.iter().zip(xi).map(|(&d, &x)| x / d).collect(),
+            Kind::Dense(w) => {
+                // The rows of W are orthogonal: W⁺ = Wᵀ diag(1/‖row‖²).
+                let mut out = vec![T::zero(); w.ncols()];
+                for (row, &x) in w.row_iter().zip(xi) {
+                    let scaled = x / row.norm_squared();
+                    out.iter_mut().zip(row.iter()).for_each(|(o, &w)| *o += scaled * w);
+                }
+                out
+            }
+        }
+    }
+
+    /// Standard deviations of the raw data on the modes that are kept: √C_ii.
+    pub fn deviations(&self) -> Vec<T> {
+        match &self.kind {
+            Kind::Diagonal(d) => d.iter().map(|&d| T::one() / d).collect(),
+            Kind::Dense(w) => {
+                let mut variances = vec![T::zero(); w.ncols()];
+                for row in w.row_iter() {
+                    let scale = T::one() / row.norm_squared();
+                    for (v, &w) in variances.iter_mut().zip(row.iter()) {
+                        *v += (scale * w) * (scale * w);
+                    }
+                }
+                variances.into_iter().map(|v| v.sqrt()).collect()
+            }
+        }
+    }
+
     /// W M for a matrix with [`columns`](Self::columns) rows.
     ///
     /// # Panics

@@ -113,14 +113,22 @@ impl<T: Real> Problem<T> {
         Ok((self.kernel() * a).as_slice().to_vec())
     }
 
+    /// The whitened residuals g̃ − K̃a of spectral weights `a`.
+    ///
+    /// # Errors
+    /// `weights` of another length than the grid.
+    pub fn whitened_residuals(&self, weights: &[T]) -> Result<Vec<T>> {
+        check_len("weights", weights.len(), self.grid().len(), "the frequency grid")?;
+        let a = DVectorView::from_slice(weights, weights.len());
+        let fit = self.whitened_kernel() * a;
+        Ok(self.whitened_data.iter().zip(fit.iter()).map(|(&g, &f)| g - f).collect())
+    }
+
     /// χ² = ‖g̃ − K̃a‖² of spectral weights `a`.
     ///
     /// # Errors
     /// `weights` of another length than the grid.
     pub fn chi2(&self, weights: &[T]) -> Result<T> {
-        check_len("weights", weights.len(), self.grid().len(), "the frequency grid")?;
-        let a = DVectorView::from_slice(weights, weights.len());
-        let fit = self.whitened_kernel() * a;
-        Ok(fit.iter().zip(&self.whitened_data).map(|(&f, &g)| (g - f) * (g - f)).sum())
+        Ok(self.whitened_residuals(weights)?.iter().map(|&r| r * r).sum())
     }
 }

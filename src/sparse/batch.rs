@@ -28,6 +28,7 @@ impl<T: Real> BatchOutcome<T> {
             chi2: T::zero(),
             n_data: 0,
             norm: T::zero(),
+            residual_correlation: None,
             iterations: self.iterations,
             certificate: self.certificate,
             warnings,

@@ -224,6 +224,7 @@ impl<T: Real, P: Prox<T>> ProximalGradient<T, P> {
             chi2: T::zero(),
             n_data: 0,
             norm: T::zero(),
+            residual_correlation: None,
             iterations: answer.report.iterations,
             certificate,
             warnings,

@@ -1,7 +1,7 @@
 //! A gradient step on ½‖g − K x‖², then a proximal step: the map that ISTA iterates.
 
 use crate::error::{Error, Result, check_finite, check_len, check_nonnegative, check_scalar};
-use crate::fixed_point::{FixedPointMap, distance};
+use crate::fixed_point::{DifferentiableMap, FixedPointMap, distance};
 use crate::linalg::{MatMut, MatRef, gemm, squared_norm_bound};
 use crate::prox::Prox;
 use crate::real::Real;
@@ -17,6 +17,8 @@ use nalgebra::DMatrix;
 /// The residual of a step x → x⁺ is (1/t + L)‖x − x⁺‖₂, a bound on the distance of zero from the
 /// subdifferential of F at x⁺: (x − x⁺)/t − ∇(x) + ∇(x⁺) is a subgradient there, and ∇ = Kᵀ(K · − g) is
 /// Lipschitz with L.
+///
+/// Its parameters, for derivatives of the fixed point, are g and then λ, N + 1 in number.
 ///
 /// ```
 /// use fredholm::{IterationOptions, ProximalGradientMap, SoftThreshold, iterate};
@@ -166,6 +168,24 @@ impl<'a, P: Prox<T>, T: Real> ProximalGradientMap<'a, P, T> {
         gemm(MatMut::column_major(&mut self.gradient, columns, 1), kernel.t(), residual, false);
     }
 
+    /// x − t ∇(x), from the gradient at hand.
+    fn step_forward(&mut self, x: &[T]) {
+        for ((z, &x), &gradient) in self.forward.iter_mut().zip(x).zip(&self.gradient) {
+            *z = x - self.step_size * gradient;
+        }
+    }
+
+    /// Writes q = D u into `gradient` and K q into `residual`; returns u·∂prox/∂γ.
+    fn pull_back(&mut self, upstream: &[T]) -> T {
+        let gamma = self.step_size * self.lambda;
+        let slope = self.prox.prox_vjp(&self.forward, gamma, upstream, &mut self.gradient);
+        let (rows, columns) = self.kernel.shape();
+        let kernel = MatRef::column_major(self.kernel.as_slice(), rows, columns);
+        let q = MatRef::column_major(&self.gradient, columns, 1);
+        gemm(MatMut::column_major(&mut self.residual, rows, 1), kernel, q, false);
+        slope
+    }
+
     /// ‖∇(x)‖∞.
     pub(super) fn gradient_size(&mut self, x: &[T]) -> T {
         self.evaluate(x);
@@ -217,13 +237,52 @@ impl<P: Prox<T>, T: Real> FixedPointMap<T> for ProximalGradientMap<'_, P, T> {
 
     fn step(&mut self, x: &[T], out: &mut [T]) {
         self.evaluate(x);
-        for ((z, &x), &gradient) in self.forward.iter_mut().zip(x).zip(&self.gradient) {
-            *z = x - self.step_size * gradient;
-        }
+        self.step_forward(x);
         self.prox.prox_into(&self.forward, self.step_size * self.lambda, out);
     }
 
     fn residual(&self, x: &[T], out: &[T]) -> T {
         (T::one() / self.step_size + self.lipschitz) * distance(x, out)
+    }
+}
+
+/// With D = ∂prox/∂z at z = x − t∇(x), symmetric for a convex f: (∂T/∂x)ᵀ = (I − tKᵀK)D, (∂T/∂g)ᵀ = tKD,
+/// ∂T/∂λ = t ∂prox/∂γ; D is the metric.
+impl<P: Prox<T>, T: Real> DifferentiableMap<T> for ProximalGradientMap<'_, P, T> {
+    fn parameter_count(&self) -> usize {
+        self.data.len() + 1
+    }
+
+    fn linearise(&mut self, x: &[T]) {
+        self.evaluate(x);
+        self.step_forward(x);
+    }
+
+    fn vjp_point(&mut self, upstream: &[T], out: &mut [T]) {
+        self.pull_back(upstream);
+        let (rows, columns) = self.kernel.shape();
+        let kernel = MatRef::column_major(self.kernel.as_slice(), rows, columns);
+        let image = MatRef::column_major(&self.residual, rows, 1);
+        gemm(MatMut::column_major(out, columns, 1), kernel.t(), image, false);
+        for (out, &q) in out.iter_mut().zip(&self.gradient) {
+            *out = q - self.step_size * *out;
+        }
+    }
+
+    fn add_vjp_parameters(&mut self, upstream: &[T], out: &mut [T]) {
+        let slope = self.pull_back(upstream);
+        let (by_data, by_lambda) = out.split_at_mut(self.data.len());
+        for (out, &image) in by_data.iter_mut().zip(&self.residual) {
+            *out += self.step_size * image;
+        }
+        by_lambda[0] += self.step_size * slope;
+    }
+
+    fn metric(&mut self, upstream: &[T], out: &mut [T]) -> bool {
+        if self.prox.is_convex() {
+            let gamma = self.step_size * self.lambda;
+            self.prox.prox_vjp(&self.forward, gamma, upstream, out);
+        }
+        self.prox.is_convex()
     }
 }

@@ -206,6 +206,7 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
             chi2: U::zero(),
             n_data: 0,
             norm: U::zero(),
+            residual_correlation: None,
             iterations: 1,
             certificate: Certificate::None,
             warnings,

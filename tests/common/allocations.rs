@@ -7,6 +7,7 @@ use std::cell::Cell;
 
 thread_local! {
     static COUNT: Cell<usize> = const { Cell::new(0) };
+    static BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
 struct Counting;
@@ -16,6 +17,7 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // A thread being torn down has no count any more.
         let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        let _ = BYTES.try_with(|bytes| bytes.set(bytes.get() + layout.size()));
         // SAFETY: the caller's promises are the system allocator's demands.
         unsafe { System.alloc(layout) }
     }
@@ -34,4 +36,12 @@ pub(crate) fn allocations(run: impl FnOnce()) -> usize {
     let before = COUNT.get();
     run();
     COUNT.get() - before
+}
+
+/// Bytes allocated by this thread while `run` runs, freed ones included.
+#[allow(dead_code)] // not every test binary asks
+pub(crate) fn allocated_bytes(run: impl FnOnce()) -> usize {
+    let before = BYTES.get();
+    run();
+    BYTES.get() - before
 }
