@@ -8,12 +8,15 @@ use super::engine::{Engine, Outcome};
 use super::ladder::{Ladder, descent, geometric};
 use super::modes::Modes;
 use super::objective::Objective;
+use super::preblur::Preblur;
 use super::primal::Primal;
 use crate::error::{Error, Result, check_positive};
 use crate::linalg::SymmetricBand;
 use crate::problem::{ForwardModel, Problem};
 use crate::real::Real;
-use crate::solution::{Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status};
+use crate::solution::{
+    Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning,
+};
 use core::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -42,6 +45,7 @@ pub struct PreparedMaxEnt<T: Real = f64> {
     pub(super) model: Arc<ForwardModel<T>>,
     pub(super) objective: Objective<T>,
     pub(super) modes: Modes<T>,
+    pub(super) preblur: Option<Preblur<T>>,
     alphas: Vec<T>,
 }
 
@@ -59,9 +63,13 @@ impl<T: Real> PreparedMaxEnt<T> {
                 expected: "priors that offer their rows; the primal solver takes any",
             });
         }
-        let modes = Modes::new(&model)?;
+        let preblur = settings.preblur.map(|width| Preblur::new(grid, width)).transpose()?;
+        let modes = match &preblur {
+            Some(preblur) => preblur.modes(&model)?,
+            None => Modes::new(&model)?,
+        };
         let alphas = alphas(&settings, &objective, &modes)?;
-        Ok(PreparedMaxEnt { settings, model, objective, modes, alphas })
+        Ok(PreparedMaxEnt { settings, model, objective, modes, preblur, alphas })
     }
 
     /// The forward model it was prepared for.
@@ -75,6 +83,12 @@ impl<T: Real> PreparedMaxEnt<T> {
         } else {
             Box::new(Primal::new(&self.objective, &self.modes))
         }
+    }
+
+    /// The weights of the spectrum shown, for weights h of the iteration: those of a hidden image where there
+    /// is a preblur.
+    fn shown(&self, h: &[T]) -> Vec<T> {
+        self.preblur.as_ref().map_or_else(|| h.to_vec(), |preblur| preblur.show(h))
     }
 
     /// `Err` unless `problem` has the kernel, axes and noise prepared for.
@@ -96,6 +110,21 @@ impl<T: Real> PreparedMaxEnt<T> {
             });
         }
         Ok(())
+    }
+
+    /// How far from the optimum an answer can be.
+    fn certificate(&self, alpha: T, answer: &Outcome<T>) -> Certificate<T> {
+        if !self.objective.has_gap() {
+            return Certificate::Stationarity { residual: answer.stationarity };
+        }
+        let divergence = answer.gap / alpha;
+        let gain = self.preblur.as_ref().map_or(T::one(), Preblur::gain);
+        let bound = self.objective.scaled.distance_bound(answer.scale, divergence);
+        Certificate::Gap {
+            gap: answer.gap,
+            relative: divergence / answer.scale,
+            l1_bound: bound.map(|b| gain * b).filter(|b| b.is_finite()),
+        }
     }
 
     /// Solves `problem`, reporting every step of the ladder to `observer`, which may stop the run: the
@@ -123,7 +152,10 @@ impl<T: Real> PreparedMaxEnt<T> {
         let mut answer = engine.solve(alpha, tolerance, limit);
         if !answer.status.is_success() {
             // The best iterate: the start, where the attempt has only led away from the optimum.
-            let value = |h: &[T]| Ok(T::lit(0.5) * problem.chi2(h)? + objective.parts(alpha, h).1);
+            let value = |h: &[T]| {
+                let half = T::lit(0.5) * problem.chi2(&self.shown(h))?;
+                Ok(half + objective.parts(alpha, h).1)
+            };
             let (start, end): (T, T) = (value(&before)?, value(engine.weights())?);
             if end.partial_cmp(&start).is_none_or(|order| order.is_gt()) {
                 ladder.rewind(engine.as_mut(), alpha);
@@ -153,18 +185,25 @@ impl<T: Real> PreparedMaxEnt<T> {
             ladder: ladder.steps.clone(),
         };
         let report = Report {
-            method: "maximum entropy".into(),
+            method: match &self.preblur {
+                Some(preblur) => format!("maximum entropy, preblur {}", preblur.width),
+                None => "maximum entropy".into(),
+            },
             status,
             chi2: answer.chi2,
             n_data,
             norm: answer.norm,
             residual_correlation: None,
             iterations: ladder.iterations() + answer.iterations,
-            certificate: certificate(objective, alpha, &answer),
+            certificate: self.certificate(alpha, &answer),
             warnings: doubts(settings, objective, problem, &data, &maxent, &answer),
             maxent: Some(maxent),
         };
-        Solution::new(problem, engine.weights(), report)
+        let mut solution = Solution::new(problem, &self.shown(engine.weights()), report)?;
+        if !objective.scaled.is_positive() {
+            solution.retain_warnings(|w| !matches!(w, Warning::Negative { .. }));
+        }
+        Ok(solution)
     }
 }
 
@@ -176,20 +215,6 @@ impl<T: Real> Solver<T> for PreparedMaxEnt<T> {
     /// converge, or to choose α, is a [`Status`].
     fn solve(&self, problem: &Problem<T>) -> Result<Solution<T>> {
         self.solve_observed(problem, &mut |_| ControlFlow::Continue(()))
-    }
-}
-
-/// How far from the optimum an answer can be.
-fn certificate<T: Real>(objective: &Objective<T>, alpha: T, answer: &Outcome<T>) -> Certificate<T> {
-    if !objective.has_gap() {
-        return Certificate::Stationarity { residual: answer.stationarity };
-    }
-    let divergence = answer.gap / alpha;
-    let l1_bound = objective.scaled.distance_bound(answer.norm, divergence);
-    Certificate::Gap {
-        gap: answer.gap,
-        relative: divergence / answer.norm,
-        l1_bound: l1_bound.filter(|b| b.is_finite()),
     }
 }
 
