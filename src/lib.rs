@@ -44,6 +44,7 @@
 //! | networks | [`Rlista`], [`Unrolled`], [`Layer`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`] |
 //! | error bars of an answer | [`Posterior`] of maximum entropy; [`Bootstrap`], [`Jackknife`] of any solver |
 //! | a self-energy | [`SelfEnergy`] |
+//! | a matrix of Green's functions | [`MatrixProblem`], [`MatrixMaxEnt`] |
 //! | an answer | [`Solution`]: [`Spectrum`], back-continued data, [`Report`] with its [`Certificate`] |
 //!
 //! # Conventions
@@ -76,6 +77,7 @@ mod gradient_check;
 mod grid;
 mod kernel;
 mod linalg;
+mod matrix_valued;
 mod maxent;
 mod network;
 mod noise;
@@ -112,6 +114,7 @@ pub use kernel::{
     FromFn, Kernel, Laplace, Matsubara, Transformed, WithRows,
 };
 pub use linalg::{BandedRows, SymmetricBand};
+pub use matrix_valued::{MatrixMaxEnt, MatrixProblem, MatrixSolution, Positivity};
 pub use maxent::{
     AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv, MaxEnt, MaxEntGradient, MaxEntSolver,
     Posterior, PreparedMaxEnt, Sensitivity,
