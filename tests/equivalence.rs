@@ -2,8 +2,9 @@
 
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
-    FermionTime, FixedAlpha, FixedPointMap, FrequencyGrid, MaxEnt, Measurement, Nnls, Problem,
-    ProximalGradientMap, Real, SoftThreshold, Solver, Spectrum, Unrolled,
+    Accelerated, Certificate, Entropic, FermionTime, FixedAlpha, FixedPointMap, FrequencyGrid,
+    IterationInfo, IterationOptions, MaxEnt, Measurement, Nnls, Problem, ProximalGradient,
+    ProximalGradientMap, Real, SoftThreshold, Solver, Spectrum, Unrolled, iterate,
 };
 use std::ops::ControlFlow;
 
@@ -50,6 +51,45 @@ fn untrained_network_is_the_matrix_free_iteration() {
         assert!(difference <= bound, "{iteration}: {difference:e} > {bound:e}");
     }
     assert!(a.iter().any(|v| *v != 0.0));
+}
+
+/// Maximum entropy by Newton's method, by proximal gradients, and as the layer of a network, iterated.
+#[test]
+fn entropic_proximal_gradients_reach_maximum_entropy() {
+    let (problem, _) = two_peaks(1e-2, 1.0);
+    let (kernel, data) = (problem.whitened_kernel(), problem.whitened_data());
+    let n = kernel.ncols();
+    let d: Vec<f64> = problem.grid().weights().iter().map(|w| w / 8.0).collect();
+    let flat = Entropic::new(d).unwrap();
+    let l1 = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum() };
+    for alpha in [1e2, 1.0] {
+        let newton = MaxEnt::default().alpha(FixedAlpha(alpha)).tolerance(1e-14).solve(&problem);
+        let newton = newton.unwrap().spectrum().weights();
+
+        let twin = ProximalGradient::fista(alpha)
+            .prox(flat.clone())
+            .view(fredholm::DataView::Whitened)
+            .tolerance(1e-12)
+            .solve(&problem)
+            .unwrap();
+        assert!(twin.report().status.is_success());
+        let distance = l1(&newton, &twin.spectrum().weights());
+        assert!(distance < 1e-6, "{alpha}: {distance:e}");
+        // The certificate of the one is that of the other, gap/(α·norm).
+        let Certificate::Gap { gap, .. } = twin.report().certificate else { panic!("no gap") };
+        assert!(gap <= 1e-13 * alpha * twin.report().norm, "{alpha}: {gap:e}");
+
+        let map = ProximalGradientMap::new(kernel, data, &flat, alpha).unwrap();
+        let network = Unrolled::ista(kernel, flat.clone(), map.step_size(), alpha, 1, 1.0).unwrap();
+        let layer = Accelerated::new(network.layer(0).unwrap().bind(data).unwrap());
+        let options =
+            IterationOptions { tolerance: 1e-15, max_iterations: 100_000, history: false };
+        let go_on = |_: &IterationInfo<'_>| ControlFlow::Continue(());
+        let layer = iterate(layer, &vec![0.0; n], &options, go_on).unwrap();
+        assert!(layer.report.status.is_success());
+        let distance = l1(&newton, &layer.point);
+        assert!(distance < 1e-6, "{alpha}: {distance:e}");
+    }
 }
 
 #[test]

@@ -67,14 +67,14 @@ impl<T: Real> MaxEnt<T> {
     /// let grid = FrequencyGrid::uniform(-3.0, 3.0, 61)?;
     /// let problem = Problem::new(&FermionTime::new(beta)?, &data, &grid)?;
     ///
-    /// // How the density at ω = 0 moves with α: a central difference agrees.
+    /// // How the density at ω = 1 moves with α: a central difference agrees.
     /// let solve = |alpha| MaxEnt::default().alpha(FixedAlpha(alpha)).tolerance(1e-14).solve(&problem);
     /// let maxent = MaxEnt::default();
-    /// let mut at_zero = vec![0.0; 61];
-    /// at_zero[30] = 1.0;
-    /// let gradient = maxent.sensitivity(&problem, &solve(1.0)?)?.vjp_density(&at_zero)?;
+    /// let mut at_one = vec![0.0; 61];
+    /// at_one[40] = 1.0;
+    /// let gradient = maxent.sensitivity(&problem, &solve(1.0)?)?.vjp_density(&at_one)?;
     /// let (above, below) = (solve(1.001)?, solve(0.999)?);
-    /// let slope = (above.spectrum().values()[30] - below.spectrum().values()[30]) / 0.002;
+    /// let slope = (above.spectrum().values()[40] - below.spectrum().values()[40]) / 0.002;
     /// assert!((gradient.alpha / slope - 1.0).abs() < 1e-4);
     /// # Ok::<(), fredholm::Error>(())
     /// ```

@@ -1,5 +1,6 @@
 //! From bins to a whitening: how the inverse of a sample covariance is made usable.
 
+use super::bins::Deviations;
 use super::modes::Modes;
 use super::whitening::check_cut;
 use super::{AutocorrelationTime, Bins, NoiseReport, NoiseTreatment, Whitening};
@@ -105,7 +106,7 @@ impl<T: Real> Whitening<T> {
             relative_cut: modes.relative_cut,
             treatment,
             autocorrelation: Some(autocorrelation),
-            notes: notes(count, deviations.constant, autocorrelation, treatment),
+            notes: notes(&modes, &deviations, autocorrelation, treatment),
         };
         Self::from_modes(&modes, report)
     }
@@ -117,12 +118,23 @@ fn hartlap_factor(bins: usize, modes: usize) -> Option<f64> {
 }
 
 fn notes(
-    bins: usize,
-    constant: usize,
+    modes: &Modes,
+    deviations: &Deviations,
     time: AutocorrelationTime,
     treatment: NoiseTreatment,
 ) -> Vec<String> {
     let mut notes = Vec::new();
+    let ((bins, data), constant) = (deviations.matrix.shape(), deviations.constant);
+    let rank = (bins - 1).min(data - constant);
+    if modes.len() < data - constant {
+        notes.push(if modes.len() == rank {
+            format!(
+                "{rank} of {data} modes of the covariance are kept: {bins} bins determine no more"
+            )
+        } else {
+            modes.cut_note(data)
+        });
+    }
     // Three standard deviations of the estimate from independent bins, whose window is W = 3.
     let threshold = 1.0 + 3.0 * (12.0 / bins as f64).sqrt();
     if time.mean > threshold {

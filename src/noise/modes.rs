@@ -77,6 +77,15 @@ impl Modes {
         self.variances.len()
     }
 
+    /// Why fewer modes than `data` were kept.
+    pub(super) fn cut_note(&self, data: usize) -> String {
+        format!(
+            "{} of {data} modes of the covariance are kept: the others are below {:.1e} of the largest",
+            self.len(),
+            self.relative_cut
+        )
+    }
+
     /// Keeps the `limit` largest modes at most.
     pub(super) fn truncate(&mut self, limit: usize) {
         if limit < self.len() {

@@ -152,7 +152,8 @@ fn the_cut_counts_what_it_drops() {
     let c = dmatrix![1.0, 1.0 + 1e-9, 0.0; 1.0 + 1e-9, 1.0, 0.0; 0.0, 0.0, 1e-10];
     let w = Whitening::from_covariance(&c, 0.0).unwrap();
     assert_eq!(w.rows(), 1);
-    assert_eq!(w.report().notes.len(), 1);
+    assert_eq!(w.report().notes.len(), 2);
+    assert!(w.report().notes[1].starts_with("1 of 3 modes"));
     assert!(w.report().to_string().contains("1 of 3 kept"));
 }
 
@@ -340,7 +341,7 @@ fn the_estimator_follows_the_number_of_bins_and_says_so() {
     }
     let slow = report(400, 0.7);
     assert!(slow.autocorrelation.unwrap().mean > 3.0, "{slow}");
-    assert!(slow.notes[0].contains("correlated with each other"));
+    assert!(slow.notes.iter().any(|n| n.contains("correlated with each other")));
     let text = slow.to_string();
     assert!(text.contains("Hartlap") && text.contains("autocorrelation time"), "{text}");
 }
@@ -352,6 +353,10 @@ fn few_bins_keep_at_most_their_rank() {
     let bins = bins(11, &l, 0.0, &mut ChaCha8Rng::seed_from_u64(1));
     let w = Whitening::from_bins(&bins, CovarianceEstimator::Sample, 0.0).unwrap();
     assert_eq!((w.rows(), w.report().dropped), (10, 20));
+    assert!(
+        w.report().notes[0].starts_with("10 of 30 modes")
+            && w.report().notes[0].contains("11 bins")
+    );
     let m = dense(&w);
     let unit = &m * bins.covariance() * m.transpose();
     assert!((unit - DMatrix::identity(10, 10)).amax() < 1e-12);

@@ -97,6 +97,9 @@ impl<T: Real> Whitening<T> {
             ));
         }
         let n = covariance.nrows();
+        if modes.len() < n {
+            notes.push(modes.cut_note(n));
+        }
         let report = NoiseReport {
             data: n,
             kept: modes.len(),

@@ -11,6 +11,31 @@ use crate::real::Real;
 /// for w as such: e^t, which overflows, is formed only for t < 0. x is relatively as accurate as e^t for
 /// t < 0, (|t| + 10)ε, and to a few ε above; below the smallest positive number it is zero. γ = 0 gives
 /// max(z, 0). Derivatives: ∂/∂z = x/(x + γ), ∂/∂γ = −ln(x/d) x/(x + γ). Convex; f*(y) = Σ d_i (e^{y_i} − 1).
+///
+/// With it proximal gradients are maximum entropy to first order: the optimum of
+/// [`MaxEnt`](crate::MaxEnt) at a fixed α, with the same duality gap as certificate, in thousands of steps
+/// instead of tens; unrolled it is a network with an activation of its own, trained in α.
+///
+/// ```
+/// use fredholm::{DataView, Entropic, FermionTime, FixedAlpha, FrequencyGrid, MaxEnt, Measurement};
+/// use fredholm::{Problem, ProximalGradient, Solver};
+/// let tau: Vec<f64> = (0..=20).map(|i| 0.2 * f64::from(i)).collect();
+/// let g: Vec<f64> = tau.iter().map(|t| (-t).exp() / (1.0 + (-4.0_f64).exp())).collect();
+/// let data = Measurement::with_uniform_error(&tau, &g, 1e-2)?;
+/// let grid = FrequencyGrid::uniform(-4.0, 4.0, 41)?;
+/// let problem = Problem::new(&FermionTime::new(4.0)?, &data, &grid)?;
+///
+/// let flat: Vec<f64> = grid.weights().iter().map(|w| w / 8.0).collect();
+/// let first_order = ProximalGradient::fista(10.0)
+///     .prox(Entropic::new(flat)?)
+///     .view(DataView::Whitened)
+///     .tolerance(1e-11)
+///     .solve(&problem)?;
+/// let newton = MaxEnt::default().alpha(FixedAlpha(10.0)).solve(&problem)?;
+/// let (a, b) = (first_order.spectrum().weights(), newton.spectrum().weights());
+/// assert!(a.iter().zip(&b).map(|(a, b)| (a - b).abs()).sum::<f64>() < 1e-6);
+/// # Ok::<(), fredholm::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entropic<T = f64> {
     default: Vec<T>,
