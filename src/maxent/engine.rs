@@ -126,15 +126,16 @@ impl<T: Real> Schur<T> {
         self.dense.solve(b);
     }
 
-    /// v −= q qᵀv for a v = L⁻¹(…), where Σh is fixed.
-    pub(super) fn project(&self, v: &mut [T]) {
+    /// v −= q qᵀv for a v = L⁻¹b, where Σh is fixed. Returns the m for which what is left is L⁻¹(b − m1).
+    pub(super) fn project(&self, v: &mut [T]) -> T {
         if self.q.is_empty() {
-            return;
+            return T::zero();
         }
         let along = dot(&self.q, v);
         for (v, &q) in v.iter_mut().zip(&self.q) {
             *v -= q * along;
         }
+        along / self.plane.sqrt()
     }
 
     /// out += Zᵀ y.

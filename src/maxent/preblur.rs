@@ -38,11 +38,6 @@ impl<T: Real> Preblur<T> {
         Ok(Preblur { width, matrix })
     }
 
-    /// Weights of the spectrum that is shown.
-    pub(super) fn show(&self, hidden: &[T]) -> Vec<T> {
-        (&self.matrix * DVectorView::from_slice(hidden, hidden.len())).as_slice().to_vec()
-    }
-
     /// The modes of the blurred, whitened kernel K̃ G_b.
     pub(super) fn modes(&self, model: &ForwardModel<T>) -> Result<Modes<T>> {
         let blurred = model.whitened_kernel() * &self.matrix;
@@ -53,5 +48,15 @@ impl<T: Real> Preblur<T> {
     pub(super) fn gain(&self) -> T {
         let sums = self.matrix.column_iter().map(|c| c.iter().copied().sum::<T>());
         sums.fold(T::zero(), |m, s| if s > m { s } else { m })
+    }
+}
+
+/// The weights of the spectrum shown, for those of the iteration: of a hidden image where there is a preblur.
+pub(super) fn shown<T: Real>(preblur: Option<&Preblur<T>>, h: &[T]) -> Vec<T> {
+    match preblur {
+        Some(preblur) => {
+            (&preblur.matrix * DVectorView::from_slice(h, h.len())).as_slice().to_vec()
+        }
+        None => h.to_vec(),
     }
 }

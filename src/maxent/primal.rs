@@ -190,7 +190,9 @@ impl<'a, T: Real> Primal<'a, T> {
         for iteration in 0..4 * active + 50 {
             self.preconditioned.copy_from_slice(&self.rest);
             self.schur.band.forward(&mut self.preconditioned[..n]);
-            self.schur.project(&mut self.preconditioned[..n]);
+            // The multiplier of a fixed sum must not grow: it would drown the rest.
+            let multiplier = self.schur.project(&mut self.preconditioned[..n]);
+            self.rest[..n].iter_mut().for_each(|r| *r -= multiplier);
             self.schur.band.backward(&mut self.preconditioned[..n]);
             let previous = rho;
             rho = dot(&self.rest, &self.preconditioned);

@@ -94,14 +94,6 @@ fn preblur_takes_the_ringing_away_from_broad_peaks() {
         let error = |s: &Solution| l1(&s.spectrum().weights(), &truth.weights());
         let a = solver.clone().solve(&problem).unwrap();
         let b = solver.preblur(0.5).solve(&problem).unwrap();
-        println!(
-            "{seed}: plain {:.4} {:.1}, preblur {:.4} {:.1} {}",
-            error(&a),
-            a.report().chi2,
-            error(&b),
-            b.report().chi2,
-            b.report().status
-        );
         assert!(b.report().status.is_success() && b.report().chi2 < 80.0, "{}", b.report());
         plain += error(&a) / 5.0;
         blurred += error(&b) / 5.0;
