@@ -258,7 +258,7 @@ pub struct MaxEntReport<T = f64> {
     pub rule: &'static str,
     /// Name of the solver used.
     pub solver: &'static str,
-    /// The chosen α, in the units of ½χ² − αS.
+    /// The chosen α, in the units of ½χ² − αS; of an average over α the geometric mean.
     pub alpha: T,
     /// Weight λ of the kinetic prior, 0 without.
     pub kinetic: T,
@@ -266,8 +266,24 @@ pub struct MaxEntReport<T = f64> {
     pub entropy: T,
     /// Number of good data at the chosen α.
     pub n_good: T,
+    /// The smallest and the largest α the rule would accept as well, where it says so.
+    pub interval: Option<[T; 2]>,
+    /// The largest L1 distance of the spectrum to those of the ladder in that interval, over its norm.
+    pub spread: Option<T>,
+    /// What the rule looked at, one number for every converged step of the ladder; empty for a fixed α.
+    pub curve: Vec<f64>,
     /// Every α that was solved, in the order of solution (large to small).
     pub ladder: Vec<LadderStep<T>>,
+}
+
+/// What sparse and least-squares methods add to a report.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct PenaltyReport<T = f64> {
+    /// Weight λ of the penalty, in the units of the method.
+    pub lambda: T,
+    /// Name of the rule that chose it, `fixed` if it was given.
+    pub rule: &'static str,
 }
 
 /// What a solver did and how far its answer can be trusted.
@@ -296,6 +312,8 @@ pub struct Report<T = f64> {
     pub warnings: Vec<Warning>,
     /// Details of maximum entropy.
     pub maxent: Option<MaxEntReport<T>>,
+    /// The weight of the penalty of sparse and least-squares methods.
+    pub penalty: Option<PenaltyReport<T>>,
 }
 
 /// A spectrum with the data it would have given and a report.
@@ -406,9 +424,19 @@ impl<T: Real> fmt::Display for Report<T> {
         writeln!(f, "norm          {:.8}", self.norm.as_f64())?;
         if let Some(m) = &self.maxent {
             writeln!(f, "alpha         {:.6e}  ({}, {})", m.alpha.as_f64(), m.rule, m.solver)?;
+            if let Some([low, high]) = m.interval {
+                write!(f, "  or within   {:.2e} to {:.2e}", low.as_f64(), high.as_f64())?;
+                match m.spread {
+                    Some(s) => writeln!(f, ", which moves the spectrum by {:.2e}", s.as_f64())?,
+                    None => writeln!(f)?,
+                }
+            }
             writeln!(f, "kinetic       {:.6e}", m.kinetic.as_f64())?;
             writeln!(f, "entropy       {:.6e}", m.entropy.as_f64())?;
             writeln!(f, "good data     {:.2}", m.n_good.as_f64())?;
+        }
+        if let Some(PenaltyReport { lambda, rule }) = self.penalty {
+            writeln!(f, "lambda        {:.6e}  ({rule})", lambda.as_f64())?;
         }
         writeln!(f, "iterations    {}", self.iterations)?;
         match self.certificate {
@@ -458,6 +486,7 @@ mod tests {
             certificate: Certificate::None,
             warnings: Vec::new(),
             maxent: None,
+            penalty: None,
         };
         Solution::new(&problem, &[0.0; 3], report).unwrap().report().clone()
     }

@@ -2,7 +2,7 @@
 
 use crate::fault::Fault;
 use crate::kernels::KERNELS;
-use crate::methods::{METHODS, RULES};
+use crate::methods::{LAMBDA_RULES, METHODS, RULES};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -85,7 +85,14 @@ const OPTIONS: &[Opt] = &[
             "or a FILE with omega and D, interpolated linearly",
         ],
     },
-    Opt { name: "--norm", value: "N", help: &["maxent: the default model integrates to N (1)"] },
+    Opt {
+        name: "--norm",
+        value: "N",
+        help: &[
+            "maxent: the default model integrates to N (1);",
+            "sparse: the spectrum integrates to N (whatever fits)",
+        ],
+    },
     Opt {
         name: "--alpha",
         value: "RULE",
@@ -98,11 +105,12 @@ const OPTIONS: &[Opt] = &[
     },
     Opt {
         name: "--lambda",
-        value: "L",
+        value: "RULE",
         help: &[
-            "ista, fista: weight of the l1 norm in 1/2 chi^2 + L sum(a)",
-            "(0.1 times the largest column norm of the whitened kernel, which",
-            "moves the sum by less than its error)",
+            "all but maxent: weight of the penalty, a number or, for sparse,",
+            "nnls and ridge, a rule, see below (ista, fista: 0.1 times the",
+            "largest column norm of the whitened kernel, which moves the sum",
+            "by less than its error)",
         ],
     },
     Opt {
@@ -119,9 +127,9 @@ const OPTIONS: &[Opt] = &[
         name: "--report",
         value: "FILE",
         help: &[
-            "JSON: status, alpha, kinetic, chi2, n_data, entropy, gap,",
-            "l1_bound, iterations, warnings, ...; x, data and fit (the",
-            "back-continued data; complex ones stacked as in --bins)",
+            "JSON: status, alpha, kinetic, lambda, rule, chi2, n_data,",
+            "entropy, gap, l1_bound, iterations, warnings, ...; x, data and",
+            "fit (the back-continued data; complex ones stacked as in --bins)",
         ],
     },
     Opt { name: "--plot", value: "FILE.svg", help: &["spectrum, data, fit and residuals drawn"] },
@@ -278,6 +286,10 @@ pub(crate) fn usage() -> String {
     );
     list("\nMethods:\n", &mut METHODS.iter().map(|m| (m.name.into(), m.help)));
     list("\nRules for alpha:\n", &mut RULES.iter().map(|r| (r.name.into(), r.help)));
+    list(
+        "  VALUE                      this value\n\nRules for lambda:\n",
+        &mut LAMBDA_RULES.iter().map(|r| (r.name.into(), r.help)),
+    );
     text.push_str(
         "  VALUE                      this value\n\n\
          Bad input: one line on standard error, exit status 2, nothing written. No convergence: a\n\

@@ -58,7 +58,7 @@ fn run(args: &Args) -> Result<(), Fault> {
         })?;
     let (default_model, default_doubt) =
         grid::default_model(args, &omega.grid, chosen.kernel.density())?;
-    let setup = methods::Setup::new(args, &problem, default_model)?;
+    let setup = methods::Setup::new(args, method, &problem, default_model)?;
 
     let mut doubts = method.doubts(args);
     doubts.extend(chosen.doubts(data.measurement.x(), &data.table));
@@ -72,13 +72,9 @@ fn run(args: &Args) -> Result<(), Fault> {
         Status::RoundingFloor => doubts.push(report.status.to_string()),
         _ => doubts.push(format!("not converged: {}", report.status)),
     }
-    let lambda = method.lambda(&setup);
     // The notes on the noise are among the report's warnings.
     let noise = NoiseReport { notes: Vec::new(), ..data.measurement.noise_report().clone() };
     let mut summary = format!("{noise}{report}");
-    if let Some(lambda) = lambda {
-        summary += &format!("lambda        {lambda:.6e}\n");
-    }
     for doubt in &doubts {
         summary += &format!("warning       {doubt}\n");
     }
@@ -90,7 +86,6 @@ fn run(args: &Args) -> Result<(), Fault> {
         problem: &problem,
         solution: &solution,
         default_model: method.default_model(&setup).as_deref(),
-        lambda,
         warnings: &doubts,
     })?;
     write(&mut std::io::stderr(), &summary)

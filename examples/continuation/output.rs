@@ -123,8 +123,6 @@ pub(crate) struct Results<'a> {
     pub(crate) solution: &'a Solution,
     /// Default model on the grid, for methods that have one.
     pub(crate) default_model: Option<&'a [f64]>,
-    /// Weight of the l1 norm, for methods that have one.
-    pub(crate) lambda: Option<f64>,
     pub(crate) warnings: &'a [String],
 }
 
@@ -149,7 +147,7 @@ impl Results<'_> {
     /// The report as JSON; `null` where a method has no such figure.
     fn report(&self) -> Value {
         let report = self.solution.report();
-        let maxent = report.maxent.as_ref();
+        let (maxent, penalty) = (report.maxent.as_ref(), report.penalty);
         let (gap, relative_gap, l1_bound, residual) = match report.certificate {
             Certificate::Gap { gap, relative, l1_bound } => {
                 (Some(gap), Some(relative), l1_bound, None)
@@ -162,10 +160,10 @@ impl Results<'_> {
             "status_detail": report.status.to_string(),
             "method": report.method,
             "solver": maxent.map(|m| m.solver),
-            "rule": maxent.map(|m| m.rule),
+            "rule": maxent.map(|m| m.rule).or(penalty.map(|p| p.rule)),
             "alpha": maxent.map(|m| m.alpha),
             "kinetic": maxent.map(|m| m.kinetic),
-            "lambda": self.lambda,
+            "lambda": penalty.map(|p| p.lambda),
             "chi2": report.chi2,
             "n_data": report.n_data,
             "n_good": maxent.map(|m| m.n_good),
@@ -240,8 +238,11 @@ impl Results<'_> {
             Axis::Frequency { .. } => "Matsubara frequency",
         };
         let alpha = report.maxent.as_ref();
-        let alpha =
-            alpha.map_or_else(String::new, |m| format!(", α = {} ({})", short(m.alpha), m.rule));
+        let weight = alpha.map(|m| ("α", m.alpha, m.rule));
+        let weight = weight.or(report.penalty.map(|p| ("λ", p.lambda, p.rule)));
+        let weight = weight.map_or_else(String::new, |(name, value, rule)| {
+            format!(", {name} = {} ({rule})", short(value))
+        });
         let fit_title = format!("Data and fit, χ²/N = {:.3}", report.chi2 / report.n_data as f64);
         let density = spectrum
             .density()
@@ -253,7 +254,7 @@ impl Results<'_> {
             900,
             &[
                 Panel {
-                    title: format!("{}{alpha}", report.method),
+                    title: format!("{}{weight}", report.method),
                     x_label: "ω",
                     y_label: &density,
                     height: 400,

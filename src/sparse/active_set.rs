@@ -72,6 +72,16 @@ impl<T: Real> ActiveSet<T> {
         (status, self.factorisations)
     }
 
+    /// tr H_PP⁻¹ over the passive variables of the last solution.
+    pub(super) fn trace_of_inverse(&mut self) -> T {
+        if self.passive.is_empty() { T::zero() } else { self.cholesky.trace_of_inverse() }
+    }
+
+    /// The number of passive variables of the last solution.
+    pub(super) fn support(&self) -> usize {
+        self.passive.len()
+    }
+
     /// Passive variables: the positive ones.
     fn take_support(&mut self) {
         for (passive, &x) in self.is_passive.iter_mut().zip(&self.x) {

@@ -9,7 +9,7 @@ use crate::fixed_point::IterationInfo;
 use crate::problem::Problem;
 use crate::prox::{Prox, SoftThreshold};
 use crate::real::Real;
-use crate::solution::{Certificate, Solution, Solver, Status};
+use crate::solution::{Certificate, PenaltyReport, Solution, Solver, Status};
 use core::ops::ControlFlow;
 
 /// Minimises f(a), the ℓ¹ norm unless `solver` has another, subject to ‖g − K a‖₂ ≤ ε.
@@ -143,8 +143,9 @@ impl<T: Real, P: Prox<T>> Solver<T> for BasisPursuit<T, P> {
             }
             _ => Certificate::None,
         };
-        let method = format!("basis pursuit, lambda = {:e} ({})", x.exp(), self.solver.name());
+        let method = format!("basis pursuit by {}", self.solver.name());
+        let penalty = PenaltyReport { lambda: x.exp(), rule: "constrained misfit" };
         let outcome = BatchOutcome { status, iterations, certificate };
-        Solution::new(problem, &point, outcome.report(method, Vec::new()))
+        Solution::new(problem, &point, outcome.report(&method, penalty, Vec::new()))
     }
 }

@@ -5,7 +5,7 @@ use crate::error::{Result, check_finite, check_len, check_not_empty};
 use crate::parallel;
 use crate::problem::{ForwardModel, Problem};
 use crate::real::Real;
-use crate::solution::{Certificate, Report, Solution, Status, Warning};
+use crate::solution::{Certificate, PenaltyReport, Report, Solution, Status, Warning};
 use nalgebra::DMatrix;
 
 /// How one problem of a batch went.
@@ -21,7 +21,12 @@ pub struct BatchOutcome<T = f64> {
 
 impl<T: Real> BatchOutcome<T> {
     /// A report of a method that found this, to be completed by [`Solution::new`].
-    pub(super) fn report(self, method: impl Into<String>, warnings: Vec<Warning>) -> Report<T> {
+    pub(super) fn report(
+        self,
+        method: &str,
+        penalty: PenaltyReport<T>,
+        warnings: Vec<Warning>,
+    ) -> Report<T> {
         Report {
             method: method.into(),
             status: self.status,
@@ -33,6 +38,7 @@ impl<T: Real> BatchOutcome<T> {
             certificate: self.certificate,
             warnings,
             maxent: None,
+            penalty: Some(penalty),
         }
     }
 }
@@ -85,6 +91,7 @@ pub(super) fn single<T: Real>(
     problem: &Problem<T>,
     batch: BatchSolution<T>,
     method: &str,
+    penalty: PenaltyReport<T>,
 ) -> Result<Solution<T>> {
     let zero = batch.weights.iter().all(|&a| a == T::zero());
     let warning = || Warning::Note("the answer is zero: check sign and scale of the data".into());
@@ -94,7 +101,7 @@ pub(super) fn single<T: Real>(
         iterations: 0,
         certificate: Certificate::None,
     });
-    Solution::new(problem, batch.weights.as_slice(), outcome.report(method, warnings))
+    Solution::new(problem, batch.weights.as_slice(), outcome.report(method, penalty, warnings))
 }
 
 impl DataView {

@@ -131,6 +131,8 @@ pub(super) struct Optimum<T> {
     pub(super) weights: Vec<T>,
     /// Coefficients that are not zero.
     pub(super) nonzero: usize,
+    /// tr ∂(S x)/∂y: the dimension of the face of the feasible set that x moves on with the data.
+    pub(super) n_good: T,
     pub(super) status: Status,
     pub(super) iterations: usize,
     pub(super) certificate: Certificate<T>,
@@ -161,32 +163,39 @@ impl<'a, T: Real> InteriorPoint<'a, T> {
         }
     }
 
-    /// Minimises at λ > 0 until complementarity is 10⁻³ `tolerance` of the objective and gradients are off by
-    /// rounding, or `tolerance`·λ. Converged if the gap, that rounding included, is ≤ `tolerance` of the
-    /// objective.
+    /// Minimises at λ > 0 until complementarity is 10⁻³ `tolerance` of the objective, gradients are off by
+    /// rounding or `tolerance`·λ, and the gap, that rounding included, is ≤ `tolerance` of the objective; or
+    /// rounding keeps it above.
     pub(super) fn solve(&mut self, lambda: T, tolerance: T) -> Optimum<T> {
         self.start(lambda);
         let basis = self.basis;
         let rounding = T::lit(100.0) * T::EPSILON * basis.largest_lambda();
         let constraints = T::lit((basis.root.len() + 2 * basis.s.len()) as f64);
         let (mut status, mut iterations) = (Status::IterationLimit, 0);
+        let (mut last_dual, mut n_good) = (T::INFINITY, None);
         loop {
             let primal = self.residuals(lambda);
             let dual = self.dual_residual.iter().fold(T::zero(), |m, v| m.max(v.abs()));
             let gap = self.complementarity();
             let size = self.u.iter().fold(T::zero(), |m, &u| m.max(u));
-            let small = gap <= T::lit(1e-3) * tolerance * (T::one() + self.objective(lambda))
+            let objective = T::one() + self.objective(lambda);
+            // Later systems are more singular and tell no more.
+            if n_good.is_none() && iterations > 0 && gap <= tolerance * objective {
+                n_good = Some(self.degrees_of_freedom());
+            }
+            let small = gap <= T::lit(1e-3) * tolerance * objective
                 && primal <= T::lit(100.0) * T::EPSILON * size
                 && dual <= (tolerance * lambda).max(rounding);
-            if small {
-                let whole = gap + self.gradient_error();
-                status = if whole <= tolerance * (T::one() + self.objective(lambda)) {
-                    Status::Converged
-                } else {
-                    Status::RoundingFloor
-                };
+            if small && gap + self.gradient_error() <= tolerance * objective {
+                status = Status::Converged;
                 break;
             }
+            // The gradient stays off by rounding.
+            if small && dual > T::lit(0.5) * last_dual {
+                status = Status::RoundingFloor;
+                break;
+            }
+            last_dual = dual;
             if iterations == STEPS {
                 break;
             }
@@ -196,7 +205,8 @@ impl<'a, T: Real> InteriorPoint<'a, T> {
             }
             iterations += 1;
         }
-        self.optimum(lambda, status, iterations)
+        let n_good = n_good.unwrap_or(T::zero());
+        Optimum { n_good, ..self.optimum(lambda, status, iterations) }
     }
 
     fn start(&mut self, lambda: T) {
@@ -366,6 +376,23 @@ impl<'a, T: Real> InteriorPoint<'a, T> {
         nu
     }
 
+    /// tr S (∂x/∂y) of the last factored system, H dx = S dy with c·dx = 0.
+    fn degrees_of_freedom(&mut self) -> T {
+        let (k, basis) = (self.x.len(), self.basis);
+        let mut trace = T::zero();
+        for i in 0..k {
+            self.dx.fill(T::zero());
+            self.dx[i] = T::one();
+            self.cholesky.solve(&mut self.dx);
+            trace += basis.s[i] * basis.s[i] * self.dx[i];
+        }
+        if let Some((c, _)) = &basis.sum {
+            let along: T = self.hc.iter().zip(&basis.s).map(|(&h, &s)| s * s * h * h).sum();
+            trace -= along / dot(c, &self.hc);
+        }
+        trace
+    }
+
     fn optimum(&self, lambda: T, status: Status, iterations: usize) -> Optimum<T> {
         let slack = self.positive.slack.iter().zip(&self.basis.root);
         let weights: Vec<T> = slack.map(|(&t, &r)| t * r).collect();
@@ -383,6 +410,6 @@ impl<'a, T: Real> InteriorPoint<'a, T> {
         } else {
             Certificate::None
         };
-        Optimum { weights, nonzero, status, iterations, certificate }
+        Optimum { weights, nonzero, n_good: T::zero(), status, iterations, certificate }
     }
 }

@@ -12,6 +12,8 @@ pub(super) struct NormalEquations<'a, T: Real> {
     kernel: &'a DMatrix<T>,
     ridge: T,
     gram: DMatrix<T>,
+    /// The diagonal of KᵀK.
+    diagonal: Vec<T>,
     cholesky: Cholesky<T>,
     /// Whether H could be factored.
     definite: bool,
@@ -25,6 +27,7 @@ impl<'a, T: Real> NormalEquations<'a, T> {
         let view = MatRef::column_major(kernel.as_slice(), rows, n);
         let mut gram = DMatrix::zeros(n, n);
         gemm(MatMut::column_major(gram.as_mut_slice(), n, n), view.t(), view, false);
+        let diagonal = (0..n).map(|i| gram[(i, i)]).collect();
         for i in 0..n {
             gram[(i, i)] += ridge;
         }
@@ -32,7 +35,15 @@ impl<'a, T: Real> NormalEquations<'a, T> {
         let mut cholesky = Cholesky::new(n);
         cholesky.set(n, |i, j| gram[(i, j)]);
         let definite = cholesky.factor().is_some();
-        Ok(NormalEquations { kernel, ridge, gram, cholesky, definite })
+        Ok(NormalEquations { kernel, ridge, gram, diagonal, cholesky, definite })
+    }
+
+    /// Another ρ. The Cholesky factor is left as it is.
+    pub(super) fn set_ridge(&mut self, ridge: T) {
+        for i in 0..self.gram.nrows() {
+            self.gram[(i, i)] = self.diagonal[i] + ridge;
+        }
+        self.ridge = ridge;
     }
 
     /// H, n × n.

@@ -11,7 +11,7 @@ use crate::fixed_point::{
 use crate::problem::{ForwardModel, Problem};
 use crate::prox::{Prox, SoftThreshold};
 use crate::real::Real;
-use crate::solution::{Certificate, Report, Solution, Solver, Status, Warning};
+use crate::solution::{Certificate, PenaltyReport, Report, Solution, Solver, Status, Warning};
 use core::ops::ControlFlow;
 use nalgebra::DMatrix;
 
@@ -229,6 +229,7 @@ impl<T: Real, P: Prox<T>> ProximalGradient<T, P> {
             certificate,
             warnings,
             maxent: None,
+            penalty: Some(PenaltyReport { lambda: self.lambda, rule: "fixed" }),
         };
         Solution::new(problem, &answer.point, report)
     }

@@ -10,15 +10,17 @@ use crate::error::{Error, Result, check_positive};
 use crate::linalg::thin_svd;
 use crate::problem::Problem;
 use crate::real::Real;
-use crate::solution::{Solution, Solver, Status};
+use crate::solution::{PenaltyReport, Solution, Solver, Status};
 use nalgebra::{DMatrix, DVector, DVectorView};
 
-/// How [`Ridge`] chooses λ.
+/// How [`Ridge`] and [`Nnls`](super::Nnls) choose the weight λ of ½‖a‖².
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RidgeRule<T = f64> {
     /// This λ > 0.
     Fixed(T),
-    /// The minimum of generalised cross-validation, ‖g − K a‖²/(N − tr K(KᵀK + λ)⁻¹Kᵀ)².
+    /// The largest λ with ln ‖g − K a‖² − 2 ln(N − n_good) within 4/N of its minimum: generalised
+    /// cross-validation, whose minimum is flat. n_good = tr ∂(K a)/∂g. Blind to a common factor on the error
+    /// bars; misled by noise that is correlated and not known to be.
     Gcv,
     /// The λ where χ² = factor · N; wants the whitened view and error bars that can be believed.
     Discrepancy {
@@ -73,14 +75,21 @@ impl<T: Real> Ridge<T> {
         self.view = view;
         self
     }
+}
 
-    fn check(&self) -> Result<()> {
-        match self.rule {
-            RidgeRule::Fixed(lambda) => check_positive("lambda", lambda),
+impl<T: Real> RidgeRule<T> {
+    /// `Err` unless the rule can be used on data in this view; `least` checks a given λ.
+    pub(super) fn check(
+        &self,
+        view: DataView,
+        least: impl Fn(&'static str, T) -> Result<()>,
+    ) -> Result<()> {
+        match *self {
+            RidgeRule::Fixed(lambda) => least("lambda", lambda),
             RidgeRule::Gcv => Ok(()),
             RidgeRule::Discrepancy { factor } => {
                 check_positive("factor", factor)?;
-                if self.view == DataView::Whitened {
+                if view == DataView::Whitened {
                     return Ok(());
                 }
                 Err(Error::Unsupported {
@@ -122,29 +131,25 @@ impl<T: Real> Modes<T> {
         (misfit, free)
     }
 
-    /// ln λ at the minimum of generalised cross-validation: the best of a fine ladder, then golden section.
+    /// The largest ln λ within the slack of the minimum of generalised cross-validation, on a fine ladder, then by
+    /// bisection.
     fn gcv(&self, low: T, high: T) -> T {
         let score = |x: T| {
             let (misfit, free) = self.misfit(x.exp());
             misfit.ln() - T::lit(2.0) * free.ln()
         };
-        const STEPS: usize = 200;
+        const STEPS: usize = 1000;
         let h = (high - low) / T::lit(STEPS as f64);
-        let at = |i: usize| low + T::lit(i as f64) * h;
-        let mut best = (T::INFINITY, 0);
-        for i in 0..=STEPS {
-            let value = score(at(i));
-            if value < best.0 {
-                best = (value, i);
-            }
-        }
-        let (mut a, mut b) = (at(best.1.max(1) - 1), at((best.1 + 1).min(STEPS)));
-        let ratio = T::lit(0.5 * (5.0_f64.sqrt() - 1.0));
+        let ladder = || (0..=STEPS).map(|i| low + T::lit(i as f64) * h);
+        let least = ladder().map(score).fold(T::INFINITY, T::min);
+        let bound = least + T::lit(4.0 / self.rows as f64);
+        let inside = ladder().filter(|&x| score(x) <= bound).last().unwrap_or(low);
+        let (mut a, mut b) = (inside, (inside + h).min(high));
         while b - a > T::lit(1e-3) {
-            let (c, d) = (b - ratio * (b - a), a + ratio * (b - a));
-            if score(c) < score(d) { b = d } else { a = c }
+            let middle = T::lit(0.5) * (a + b);
+            if score(middle) <= bound { a = middle } else { b = middle }
         }
-        T::lit(0.5) * (a + b)
+        a
     }
 
     /// ln λ where the misfit is `target`, or why there is none: it increases with λ.
@@ -176,7 +181,7 @@ impl<T: Real> Modes<T> {
 
 impl<T: Real> Solver<T> for Ridge<T> {
     fn solve(&self, problem: &Problem<T>) -> Result<Solution<T>> {
-        self.check()?;
+        self.rule.check(self.view, check_positive)?;
         let (kernel, data) = (self.view.kernel(problem.model()), self.view.data(problem));
         let made;
         let svd = match self.view {
@@ -226,6 +231,6 @@ impl<T: Real> Solver<T> for Ridge<T> {
             weights: DMatrix::from_column_slice(weights.len(), 1, weights.as_slice()),
             outcomes: vec![BatchOutcome { status, iterations: 1, certificate }],
         };
-        single(problem, batch, &format!("ridge, lambda = {lambda:e} ({rule})"))
+        single(problem, batch, "ridge", PenaltyReport { lambda, rule })
     }
 }

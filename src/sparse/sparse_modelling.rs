@@ -9,7 +9,7 @@ use super::sparsity_rule::{SparsityRule, SparsityStep};
 use crate::error::{Error, Result, check_nonnegative, check_positive};
 use crate::problem::Problem;
 use crate::real::Real;
-use crate::solution::{Solution, Solver, Warning};
+use crate::solution::{PenaltyReport, Solution, Solver, Warning, is_poor};
 use nalgebra::DVector;
 
 /// Minimises ½χ² + λ‖x‖₁ over spectral densities A ≥ 0, ∫A dω = norm; x = ∫V A dω are the coefficients of A
@@ -21,8 +21,12 @@ use nalgebra::DVector;
 /// it in some twenty: until primal *and* dual residuals and complementarity are below the tolerance; reaching
 /// the limit of its steps is a status. The certificate is the duality gap.
 ///
-/// λ is in units of ½χ² over x, and chosen on a ladder of warm-started solutions by a [`SparsityRule`], the
-/// elbow of χ²(λ) unless set.
+/// λ is in units of ½χ² over x, and chosen on a ladder of solutions by a [`SparsityRule`], the discrepancy
+/// principle unless set.
+///
+/// What the method can show is limited by the singular functions that the kernel has above 10⁻¹⁰ of its
+/// largest singular value: a spectrum with features sharper than they can form without going negative is not
+/// among the candidates, whatever λ, and χ² stays far above N. A warning says so.
 ///
 /// ```
 /// use fredholm::{FermionTime, FrequencyGrid, Measurement, Problem, Solver, SparseModelling};
@@ -48,7 +52,7 @@ pub struct SparseModelling<T = f64> {
 impl<T: Real> Default for SparseModelling<T> {
     fn default() -> Self {
         SparseModelling {
-            rule: SparsityRule::Elbow,
+            rule: SparsityRule::default(),
             norm: None,
             tolerance: T::lit(1e-6).max(T::lit(1e4) * T::EPSILON),
         }
@@ -60,7 +64,7 @@ const STEPS_PER_DECADE: usize = 3;
 const DECADES: usize = 14;
 
 impl<T: Real> SparseModelling<T> {
-    /// How λ is chosen. Default the elbow.
+    /// How λ is chosen. Default the discrepancy principle.
     #[must_use]
     pub fn rule(mut self, rule: SparsityRule<T>) -> Self {
         self.rule = rule;
@@ -122,6 +126,8 @@ impl<T: Real> SparseModelling<T> {
                 lambda,
                 chi2: problem.chi2(&optimum.weights)?,
                 nonzero: optimum.nonzero,
+                n_good: optimum.n_good,
+                converged: optimum.status.is_success(),
                 iterations: optimum.iterations,
             };
             solved.push((step, optimum));
@@ -176,7 +182,11 @@ impl<T: Real> Solver<T> for SparseModelling<T> {
         let index = match self.rule {
             SparsityRule::CrossValidation { folds } => {
                 check_len_at_least(problem.whitened_data().len(), folds)?;
-                least(&self.cross_validate(problem, &lambdas, folds)?)
+                let mut errors = self.cross_validate(problem, &lambdas, folds)?;
+                for (error, step) in errors.iter_mut().zip(&steps) {
+                    *error = if step.converged { *error } else { T::INFINITY };
+                }
+                least(&errors)
             }
             _ => self.rule.choose(&steps, problem.whitened_data().len()),
         };
@@ -187,10 +197,17 @@ impl<T: Real> Solver<T> for SparseModelling<T> {
             let text = "lambda is the end of its ladder: do not trust its choice";
             warnings.push(Warning::Note(text.into()));
         }
+        let least = steps.iter().map(|s| s.chi2.as_f64()).fold(f64::INFINITY, f64::min);
+        if steps.len() > 1 && is_poor(least, problem.whitened_data().len() as f64) {
+            warnings.push(Warning::Note(
+                "no lambda fits: singular functions of this kernel form no positive spectrum as sharp as these                  data want, or the error bars are too small; non-negative least squares and maximum entropy                  are not bound so"
+                    .into(),
+            ));
+        }
         let Optimum { weights, status, certificate, .. } = optimum;
         let outcome = BatchOutcome { status, iterations, certificate };
-        let method = format!("sparse modelling, lambda = {:e} ({})", step.lambda, self.rule.name());
-        Solution::new(problem, &weights, outcome.report(method, warnings))
+        let penalty = PenaltyReport { lambda: step.lambda, rule: self.rule.name() };
+        Solution::new(problem, &weights, outcome.report("sparse modelling", penalty, warnings))
     }
 }
 

@@ -211,6 +211,7 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
             certificate: Certificate::None,
             warnings,
             maxent: None,
+            penalty: None,
         };
         Solution::new(problem, &weights, report)
     }

@@ -164,6 +164,72 @@ fn report_and_plot() {
     assert!(spectrum[1].iter().all(|&a| a >= 0.0));
 }
 
+/// 0.8 N(1, 0.8) + 0.2 N(2.2, 0.4), β = 100, noise 10⁻⁶.
+#[test]
+fn sparse_modelling_resolves_two_peaks() {
+    let bench = Bench::new("sparse");
+    let tau = linspace(0.0, 100.0, 201);
+    let kernel = FermionTime::new(100.0).expect("a kernel");
+    let truth = |w| gaussians(w, &[(0.8, 1.0, 0.8), (0.2, 2.2, 0.4)]);
+    let g = synthetic(&kernel, &tau, (-5.0, 8.0), truth, 1e-6, 11);
+    bench.file("data.txt", &table(&[&tau, &g, &vec![1e-6; g.len()]]));
+    for norm in ["", "--norm 1"] {
+        let (spectrum, report) = bench.solve(&format!(
+            "--kernel fermion-tau --beta 100 --omega -3:6:201 --method sparse {norm} data.txt"
+        ));
+        let (omega, values) = (&spectrum[0], &spectrum[1]);
+        let error = l1_error(omega, values, truth);
+        assert!(error <= 0.10, "L1 error {error}");
+        let maximum_between = |from: f64, to: f64| {
+            (1..omega.len() - 1).any(|i| {
+                (from..to).contains(&omega[i])
+                    && values[i] > values[i - 1]
+                    && values[i] > values[i + 1]
+            })
+        };
+        assert!(maximum_between(0.7, 1.4) && maximum_between(1.6, 2.5), "{values:?}");
+        assert!((report["norm"].as_f64().expect("norm") - 1.0).abs() < 1e-5);
+        assert_eq!(
+            (&report["status"], &report["rule"]),
+            (&"converged".into(), &"discrepancy".into())
+        );
+    }
+}
+
+#[test]
+fn penalties_and_the_rules_for_their_weight() {
+    let bench = fermion_bench("penalties");
+    let truth = |w| gaussians(w, PEAKS);
+    let cases = [
+        ("sparse --norm 1 --lambda discrepancy", "discrepancy", 0.15),
+        ("sparse --norm 1 --lambda gcv", "gcv", 0.15),
+        ("sparse --norm 1 --lambda cv", "cross-validation", 0.15),
+        ("sparse --norm 1 --lambda elbow", "elbow", 0.3),
+        ("nnls", "gcv", 0.15),
+        ("nnls --lambda discrepancy", "discrepancy", 0.15),
+        ("ridge", "gcv", 0.3),
+        ("ridge --lambda discrepancy", "discrepancy", 0.3),
+    ];
+    for (method, rule, bound) in cases {
+        let (spectrum, report) = bench.solve(&format!("{TAU} --method {method} data.txt"));
+        let error = l1_error(&spectrum[0], &spectrum[1], truth);
+        assert!(error < bound, "{method}: L1 error {error}");
+        assert_eq!(report["rule"], rule, "{method}");
+        assert!(report["alpha"].is_null());
+        // The weight found is the weight that gives the same answer.
+        let lambda = report["lambda"].as_f64().expect("lambda");
+        let name = method.split(" --lambda").next().expect("a method");
+        let (again, fixed) =
+            bench.solve(&format!("{TAU} --method {name} --lambda {lambda:e} data.txt"));
+        assert_eq!(fixed["rule"], "fixed");
+        for (a, b) in again[1].iter().zip(&spectrum[1]) {
+            assert!((a - b).abs() < 1e-6, "{method}: {a} {b}");
+        }
+        let negative = spectrum[1].iter().any(|&a| a < 0.0);
+        assert!(method.starts_with("ridge") || !negative, "{method}");
+    }
+}
+
 #[test]
 fn spectrum_on_standard_output() {
     let bench = fermion_bench("standard-output");
@@ -182,7 +248,8 @@ fn help_names_every_option() {
     let options = "--kernel --beta --scale --rows --omega --error --covariance --covariance-cut --bins \
                    --method --default --norm --alpha --kinetic --lambda --iterations --output --report \
                    --plot --help fermion-tau fermion-matsubara boson-tau boson-matsubara \
-                   boson-tau-symmetric boson-matsubara-symmetric laplace maxent fista gcv chi2kink";
+                   boson-tau-symmetric boson-matsubara-symmetric laplace maxent fista sparse nnls ridge gcv chi2kink discrepancy elbow \
+                   cv";
     for option in options.split_whitespace() {
         assert!(run.stdout.contains(&format!("  {option} ")), "no `{option}` in {}", run.stdout);
     }
@@ -409,4 +476,13 @@ fn options_without_effect_are_said() {
     let (_, report) = bench.solve(&format!("{TAU} --method fista --alpha gcv data.txt"));
     let warnings = report["warnings"].to_string();
     assert!(warnings.contains("--alpha has no effect with --method fista"), "{warnings}");
+    // Once each, though several methods have them.
+    let options = "--alpha 1 --lambda 1 --iterations 5 --method maxent";
+    let (_, report) = bench.solve(&format!("{TAU} {options} data.txt"));
+    let warnings: Vec<_> = report["warnings"].as_array().expect("warnings").iter().collect();
+    let said = |option: &str| {
+        let text = format!("{option} has no effect with --method maxent");
+        warnings.iter().filter(|w| ***w == text).count()
+    };
+    assert_eq!((said("--lambda"), said("--iterations"), said("--alpha")), (1, 1, 0));
 }

@@ -211,10 +211,9 @@ fn ridge_solves_the_normal_equations_and_its_rules_do_what_they_say() {
         assert_eq!(solution.report().status, Status::Converged);
         assert!((solution.report().chi2 / (factor * n) - 1.0).abs() < 1e-6);
     }
-    // Cross-validation: no λ beside the chosen one scores better.
+    // Cross-validation: the largest λ within 4/N of the least score.
     let gcv = solve(RidgeRule::Gcv);
-    let text = gcv.report().method.clone();
-    let chosen: f64 = text.split(&[' ', ','][..]).find_map(|w| w.parse().ok()).unwrap();
+    let chosen = gcv.report().penalty.unwrap().lambda;
     let score = |lambda: f64| {
         let h = k
             * (k.transpose() * k + DMatrix::identity(30, 30) * lambda)
@@ -223,17 +222,65 @@ fn ridge_solves_the_normal_equations_and_its_rules_do_what_they_say() {
                 .inverse()
             * k.transpose();
         let r = DVector::from_column_slice(g) - &h * DVector::from_column_slice(g);
-        r.norm_squared() / (n - h.trace()).powi(2)
+        (r.norm_squared() / (n - h.trace()).powi(2)).ln()
     };
-    for factor in [0.2, 0.8, 1.25, 5.0] {
-        assert!(score(chosen) <= score(factor * chosen) * (1.0 + 1e-9));
-    }
+    let least = (-60..60).map(|k| score(chosen * 1.1f64.powi(k))).fold(f64::INFINITY, f64::min);
+    // The ladders that the least score is looked for on differ.
+    let bound = least + 4.0 / n + 1e-4;
+    assert!(score(chosen) <= bound && score(1.1 * chosen) > bound, "{} {bound}", score(chosen));
+    assert!((1..30).all(|k| score(chosen * 1.5f64.powi(k)) > least + 4.0 / n));
     // A common factor on the error bars changes nothing.
     assert!((gcv.report().chi2 / n - 1.0).abs() < 0.5);
     let raw = Ridge::default().view(DataView::Raw).solve(&problem).unwrap();
     for (a, b) in gcv.spectrum().weights().iter().zip(raw.spectrum().weights()) {
         assert!((a - b).abs() < 1e-4);
     }
+}
+
+#[test]
+fn the_ridge_of_nnls_is_chosen_as_that_of_tikhonov() {
+    let problem = fermi::<f64>(40, 30);
+    let solve = |rule| {
+        let solver = Nnls::new(0.0).rule(rule).view(DataView::Whitened);
+        solver.solve(&problem).unwrap()
+    };
+    let (k, g) = (problem.whitened_kernel(), problem.whitened_data());
+    let n = g.len() as f64;
+    // Cross-validation by its definition, the trace from a dense inverse on the support.
+    let score = |lambda: f64| {
+        let a = solve(RidgeRule::Fixed(lambda)).spectrum().weights();
+        let support: Vec<usize> = (0..30).filter(|&i| a[i] > 0.0).collect();
+        let p = k.select_columns(&support);
+        let normal = p.transpose() * &p + DMatrix::identity(support.len(), support.len()) * lambda;
+        let n_good = (&p * normal.cholesky().unwrap().inverse() * p.transpose()).trace();
+        let r = DVector::from_column_slice(g) - k * DVector::from_vec(a);
+        (r.norm_squared() / (n - n_good).powi(2)).ln()
+    };
+    let gcv = solve(RidgeRule::Gcv);
+    let penalty = gcv.report().penalty.unwrap();
+    assert_eq!((penalty.rule, &gcv.report().status), ("gcv", &Status::Converged));
+    let step = 10f64.powf(1.0 / 3.0);
+    let least = (-30..30).map(|i| score(penalty.lambda * step.powi(i)));
+    let bound = least.fold(f64::INFINITY, f64::min) + 4.0 / n;
+    assert!(score(penalty.lambda) <= bound + 1e-6);
+    assert!((1..12).all(|i| score(penalty.lambda * step.powi(i)) > bound - 1e-6));
+    // The discrepancy principle: within a step of χ² = N.
+    let found = solve(RidgeRule::Discrepancy { factor: 1.2 });
+    let penalty = found.report().penalty.unwrap();
+    assert_eq!(penalty.rule, "discrepancy");
+    assert!(found.report().chi2 <= 1.2 * n);
+    assert!(solve(RidgeRule::Fixed(penalty.lambda * step)).report().chi2 > 1.2 * n);
+    // Where no ridge does it.
+    for factor in [1e-3, 1e12] {
+        let rule = RidgeRule::Discrepancy { factor };
+        let found = solve(rule);
+        assert!(matches!(found.report().status, Status::NoAlpha { rule: "discrepancy", .. }));
+        assert_eq!(found.spectrum().weights(), gcv.spectrum().weights());
+        assert!(Nnls::new(0.0).rule(rule).solve(&problem).is_err());
+    }
+    let batch =
+        Nnls::new(0.0).rule(RidgeRule::Gcv).solve_batch(problem.model(), &DMatrix::zeros(40, 1));
+    assert!(matches!(batch, Err(Error::Unsupported { argument: "rule", .. })));
 }
 
 #[test]

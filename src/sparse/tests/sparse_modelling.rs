@@ -6,7 +6,7 @@ use crate::linalg::{add_product_t, product};
 use crate::sparse::interior_point::InteriorPoint;
 use crate::sparse::singular_basis::SingularBasis;
 use crate::spectrum::Spectrum;
-use crate::{SparseModelling, SparsityRule};
+use crate::{SparseModelling, SparsityRule, SparsityStep};
 
 /// 0.8 N(1, 0.8) + 0.2 N(2.2, 0.4): a maximum at 1.03 and, the peaks being that wide, a shoulder near 2.
 fn two_peaks(omega: f64) -> f64 {
@@ -66,15 +66,80 @@ fn the_rules_choose_from_the_ladder() {
     assert!(ladder.windows(2).all(|w| w[1].lambda < w[0].lambda && w[1].chi2 <= w[0].chi2 * 1.001));
     assert!(ladder[0].chi2 > 1e8 && ladder.last().unwrap().chi2 < 201.0);
     assert!(ladder[0].nonzero < ladder.last().unwrap().nonzero);
-    for rule in [SparsityRule::Gcv, SparsityRule::CrossValidation { folds: 4 }] {
+    // The fit has fewer degrees of freedom than coefficients that are not zero: positivity fixes the others.
+    for step in &ladder {
+        assert!((0.0..=step.nonzero as f64 + 0.1).contains(&step.n_good), "{step:?}");
+    }
+    let folds = 4;
+    for (rule, most) in [
+        (SparsityRule::Discrepancy, 1.2),
+        (SparsityRule::Gcv, 1.2),
+        (SparsityRule::CrossValidation { folds }, 1.2),
+        (SparsityRule::Elbow, 2.0),
+    ] {
         let solution = solver.clone().rule(rule).solve(&problem).unwrap();
-        assert!((solution.report().chi2 / 201.0 - 0.95).abs() < 0.25);
+        let per_datum = solution.report().chi2 / 201.0;
+        assert!((0.7..most).contains(&per_datum), "{rule:?}: {per_datum}");
         assert!(solution.spectrum().l1_error(&truth).unwrap() < 0.15);
     }
+    // The discrepancy principle: χ² ≤ N s², and not so one step before.
+    let spread = |s: &SparsityStep| s.chi2 / (201.0 - s.n_good);
+    let variance = ladder.iter().map(spread).fold(f64::INFINITY, f64::min);
+    let chosen = solver.solve(&problem).unwrap().report().penalty.unwrap().lambda;
+    let at = ladder.iter().position(|s| s.lambda == chosen).unwrap();
+    assert!(ladder[at].chi2 <= 201.0 * variance && ladder[at - 1].chi2 > 201.0 * variance);
     // A given λ is the ladder's solution at it.
     let step = ladder[20];
     let fixed = solver.clone().rule(SparsityRule::Fixed(step.lambda)).solve(&problem).unwrap();
     assert!((fixed.report().chi2 / step.chi2 - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn rules_are_blind_to_a_common_factor_on_the_error_bars() {
+    let problem = fermi::<f64>(60, 40);
+    let whitening = crate::Whitening::from_errors(&[1e-3; 60]).unwrap();
+    let data = Measurement::new(problem.model().x(), problem.data(), whitening).unwrap();
+    let kernel = FermionTime::new(16.0).unwrap();
+    let loose = Problem::new(&kernel, &data, problem.grid()).unwrap();
+    for rule in [SparsityRule::Discrepancy, SparsityRule::Gcv, SparsityRule::Elbow] {
+        let solver = SparseModelling::default().sum_rule(1.0).rule(rule);
+        let answers = [&problem, &loose].map(|p| solver.solve(p).unwrap());
+        let distance = answers[0].spectrum().l1_error(answers[1].spectrum()).unwrap();
+        assert!(distance < 1e-3, "{rule:?}: {distance}");
+    }
+}
+
+/// Two levels, which the singular functions of this kernel cannot form without going negative.
+#[test]
+fn levels_that_are_too_sharp_are_found_where_they_are_and_said_to_be_too_sharp() {
+    let tau: Vec<f64> = (0..=40).map(|i| 0.25 * f64::from(i)).collect();
+    let level = |t: f64, e: f64| (-t * e).exp() / (1.0 + (-10.0 * e).exp());
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    for sigma in [1e-3, 1e-4, 1e-6] {
+        let noisy = |&t: &f64| {
+            0.5 * (level(t, 1.0) + level(t, -1.0)) + sigma * f64::standard_normal(&mut rng)
+        };
+        let g: Vec<f64> = tau.iter().map(noisy).collect();
+        let data = Measurement::with_uniform_error(&tau, &g, sigma).unwrap();
+        let grid = FrequencyGrid::uniform(-4.0, 4.0, 161).unwrap();
+        let problem = Problem::new(&FermionTime::new(10.0).unwrap(), &data, &grid).unwrap();
+        let solver = SparseModelling::default().sum_rule(1.0);
+        let solution = solver.solve(&problem).unwrap();
+        let peaks = solution.spectrum().peaks(0.2).unwrap();
+        assert_eq!(peaks.len(), 2, "{peaks:?}");
+        assert!((peaks[0].position + 1.0).abs() < 0.05 && (peaks[1].position - 1.0).abs() < 0.05);
+        // No λ fits; the one chosen is within a few per cent of the best fit there is.
+        let ladder = solver.ladder(&problem).unwrap();
+        let least = ladder.iter().map(|s| s.chi2).fold(f64::INFINITY, f64::min);
+        assert!(solution.report().chi2 < 1.2 * least && least > 5.0 * 41.0);
+        let note =
+            |w: &Warning| matches!(w, Warning::Note(text) if text.contains("no lambda fits"));
+        assert!(solution.report().warnings.iter().any(note));
+        // Non-negative least squares, which is not bound to those functions, fits.
+        let nnls = crate::Nnls::new(0.0).rule(crate::RidgeRule::Gcv).view(DataView::Whitened);
+        let report = nnls.solve(&problem).unwrap();
+        assert!(report.report().chi2 < 2.0 * 41.0, "{}", report.report());
+    }
 }
 
 /// ½‖y − S x‖² with c·x = norm and M x = (x, κ V x).
