@@ -36,7 +36,8 @@
 //! | an equation | [`Kernel`] and its implementations ([`FermionTime`], [`FermionMatsubara`], …, [`FromFn`]) |
 //! | a real-frequency axis | [`FrequencyGrid`] |
 //! | something to solve | [`Problem`]; [`ForwardModel`] prepared once for many data vectors |
-//! | maximum entropy | [`MaxEnt`], [`DefaultModel`], [`AlphaRule`], [`Prior`] |
+//! | maximum entropy | [`MaxEnt`], [`DefaultModel`], [`Prior`] |
+//! | a rule for α | [`AlphaRule`]: [`Gcv`], [`Cp`], [`Chi2Kink`], [`Curvature`], [`LineFit`], [`Historic`], [`Classic`], [`Bryan`], [`FixedAlpha`] |
 //! | sparse, non-negative or quadratic fits | [`ProximalGradient`] (ISTA, FISTA), [`BasisPursuit`], [`SparseModelling`], [`Nnls`], [`Ridge`]; operators under [`Prox`] |
 //! | iterations of your own | [`FixedPointMap`], [`iterate`]; around any map [`Relaxed`], [`Accelerated`], [`Anderson`]; splittings [`Admm`], [`DouglasRachford`], [`PrimalDual`] |
 //! | derivatives of an answer | [`Sensitivity`] of maximum entropy; [`Adjoint`] of any [`DifferentiableMap`]'s fixed point |
@@ -112,8 +113,9 @@ pub use kernel::{
 };
 pub use linalg::{BandedRows, SymmetricBand};
 pub use maxent::{
-    AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv, MaxEnt, MaxEntGradient, MaxEntSolver,
-    Posterior, PreparedMaxEnt, Sensitivity,
+    AlphaChoice, AlphaPick, AlphaRule, Bryan, Chi2Kink, Classic, Cp, Curvature, FixedAlpha, Gcv,
+    Historic, LadderView, LineFit, MaxEnt, MaxEntGradient, MaxEntSolver, Posterior, PreparedMaxEnt,
+    Sensitivity,
 };
 pub use nalgebra;
 pub use network::{

@@ -2,10 +2,11 @@
 
 use fredholm::nalgebra::DMatrix;
 use fredholm::{
-    Adjoint, AdjointSolver, Bins, BosonTimeSymmetric, BoxConstraint, Chi2Kink, DefaultModel,
-    Density, Error, FermionMatsubara, FermionTime, FixedAlpha, ForwardModel, FrequencyGrid, FromFn,
-    Gcv, IterationOptions, Kernel, Laplace, MaxEnt, Measurement, Problem, ProximalGradient,
-    ProximalGradientMap, Simplex, SoftThreshold, Solver, Spectrum, Transformed, Whitening,
+    Adjoint, AdjointSolver, Bins, BosonTimeSymmetric, BoxConstraint, Bryan, Chi2Kink, Cp,
+    Curvature, DefaultModel, Density, Error, FermionMatsubara, FermionTime, FixedAlpha,
+    ForwardModel, FrequencyGrid, FromFn, Gcv, Historic, IterationOptions, Kernel, Laplace, LineFit,
+    MaxEnt, Measurement, Problem, ProximalGradient, ProximalGradientMap, Simplex, SoftThreshold,
+    Solver, Spectrum, Transformed, Whitening,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
@@ -191,6 +192,9 @@ fn parameters_of_solvers() {
     fails(MaxEnt::default().norm(0.0).solve(&p), "norm");
     fails(MaxEnt::default().tolerance(0.0).solve(&p), "tolerance");
     fails(MaxEnt::default().ladder_points(1).solve(&p), "ladder");
+    fails(MaxEnt::default().alpha(Gcv { descent: 0.5, ..Gcv::default() }).solve(&p), "descent");
+    fails(MaxEnt::default().alpha(Cp { slack: f64::NAN, ..Cp::default() }).solve(&p), "slack");
+    fails(MaxEnt::default().alpha(Curvature { gamma: 0.0 }).solve(&p), "gamma");
     for alpha in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-310, f64::MIN_POSITIVE, 1e-40] {
         assert!(MaxEnt::default().alpha(FixedAlpha(alpha)).solve(&p).is_err(), "{alpha}");
     }
@@ -298,7 +302,7 @@ proptest! {
     fn extreme_scales_end_in_a_status(
         scale in -300.0..300.0_f64,
         error in -300.0..300.0_f64,
-        rule in 0..3_usize,
+        rule in 0..8_usize,
     ) {
         let values = G.map(|v| v * 10_f64.powf(scale));
         let run = || -> fredholm::Result<()> {
@@ -308,6 +312,11 @@ proptest! {
             let solver = match rule {
                 0 => solver.alpha(Gcv::default()),
                 1 => solver.alpha(Chi2Kink::default()),
+                2 => solver.alpha(Curvature::default()),
+                3 => solver.alpha(LineFit),
+                4 => solver.alpha(Cp::default()),
+                5 => solver.alpha(Bryan),
+                6 => solver.alpha(Historic),
                 _ => solver.alpha(FixedAlpha(1.0)),
             };
             let solution = solver.solve(&problem)?;
