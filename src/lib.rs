@@ -34,9 +34,10 @@
 //! |---|---|
 //! | data with error bars, a covariance, Monte Carlo bins | [`Measurement`], [`Bins`] |
 //! | an equation | [`Kernel`] and its implementations ([`FermionTime`], [`FermionMatsubara`], …, [`FromFn`]) |
+//! | moments, a known tail, other linear constraints | [`WithRows`]; exactly the norm: [`MaxEnt::fix_norm`] |
 //! | a real-frequency axis | [`FrequencyGrid`] |
 //! | something to solve | [`Problem`]; [`ForwardModel`] prepared once for many data vectors |
-//! | maximum entropy | [`MaxEnt`], [`DefaultModel`], [`Prior`] |
+//! | maximum entropy | [`MaxEnt`], [`DefaultModel`], [`Prior`]; of either sign [`PositiveNegativeEntropy`] |
 //! | a rule for α | [`AlphaRule`]: [`Gcv`], [`Cp`], [`Chi2Kink`], [`Curvature`], [`LineFit`], [`Historic`], [`Classic`], [`Bryan`], [`FixedAlpha`] |
 //! | sparse, non-negative or quadratic fits | [`ProximalGradient`] (ISTA, FISTA), [`BasisPursuit`], [`SparseModelling`], [`Nnls`], [`Ridge`]; operators under [`Prox`] |
 //! | iterations of your own | [`FixedPointMap`], [`iterate`]; around any map [`Relaxed`], [`Accelerated`], [`Anderson`]; splittings [`Admm`], [`DouglasRachford`], [`PrimalDual`] |
@@ -109,7 +110,7 @@ pub use grid::FrequencyGrid;
 pub use kernel::{
     BosonMatsubara, BosonMatsubaraSymmetric, BosonTime, BosonTimeSymmetric, Density,
     FermionMatsubara, FermionMatsubaraSymmetric, FermionTime, FermionTimeSymmetric, FromComplexFn,
-    FromFn, Kernel, Laplace, Matsubara, Transformed,
+    FromFn, Kernel, Laplace, Matsubara, Transformed, WithRows,
 };
 pub use linalg::{BandedRows, SymmetricBand};
 pub use maxent::{
@@ -133,7 +134,10 @@ pub use operator::{
     ComposedOperator, Convolution, LinearOperator, NormEstimate, ScaledOperator, StackedOperator,
     check_adjoint, estimate_norm,
 };
-pub use prior::{Entropy, Kinetic, Legendre, Prior};
+pub use prior::{
+    BayesianReconstruction, Entropy, GaussianProcess, Kinetic, L1Prior, Legendre,
+    PositiveNegativeEntropy, Prior, SumRule,
+};
 pub use problem::{Fingerprint, ForwardModel, Problem};
 pub use prox::{
     AffineSet, BandedQuadratic, BoxConstraint, Conjugate, ConjugateOf, ElasticNet, Entropic,
@@ -153,7 +157,7 @@ pub use sparse::{
     BasisPursuit, BatchOutcome, BatchSolution, DataView, LeastSquares, Nnls, ProximalGradient,
     ProximalGradientMap, Ridge, RidgeRule, SparseModelling, SparsityRule, SparsityStep,
 };
-pub use spectrum::{DefaultModel, Peak, Spectrum};
+pub use spectrum::{DefaultModel, DefaultPeak, Peak, Spectrum};
 pub use synthetic::{
     AugmentedSet, GaussianMixture, NoiseLevel, PeakRange, SampleStream, TrainingSet, TrainingSource,
 };

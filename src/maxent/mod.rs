@@ -25,6 +25,7 @@ mod ladder;
 mod modes;
 mod objective;
 mod posterior;
+mod preblur;
 mod prepared;
 mod primal;
 mod sensitivity;

@@ -88,7 +88,7 @@ impl<T: Real> Posterior<T> {
         let z = DMatrix::from_fn(n, modes.count, |j, k| z[j * modes.stride + k]);
         let svd = thin_svd("posterior", &z)?;
         let known = |s: &T| T::one() - (alpha / (alpha + *s * *s)).sqrt();
-        let posterior = Posterior {
+        let mut posterior = Posterior {
             spectrum: solution.spectrum().clone(),
             weights,
             scale: alpha.sqrt(),
@@ -97,6 +97,12 @@ impl<T: Real> Posterior<T> {
             basis: svd.u,
             fixed: None,
         };
+        if objective.scaled.fixes_sum() {
+            let mut along = posterior.root(&vec![T::one(); n]);
+            let length = dot(&along, &along).sqrt();
+            along.iter_mut().for_each(|v| *v /= length);
+            posterior.fixed = Some(along);
+        }
         Ok(posterior)
     }
 
@@ -223,8 +229,16 @@ impl<T: Real> PreparedMaxEnt<T> {
     /// The posterior about `solution`, found by this method, at its α.
     ///
     /// # Errors
-    /// A solution of another method or on another grid; priors whose Hessian is not positive definite there.
+    /// A solution of another method or on another grid; priors whose Hessian is not positive definite there;
+    /// a preblur, whose hidden image the solution does not hold.
     pub fn posterior(&self, solution: &Solution<T>) -> Result<Posterior<T>> {
+        if self.preblur.is_some() {
+            return Err(Error::Unsupported {
+                argument: "preblur",
+                value: "a hidden image",
+                expected: "no preblur: the posterior is that of the weights themselves",
+            });
+        }
         Posterior::new(&self.objective, &self.modes, solution)
     }
 }
