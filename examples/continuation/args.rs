@@ -115,10 +115,7 @@ const OPTIONS: &[Opt] = &[
     Opt {
         name: "--kinetic",
         value: "L",
-        help: &[
-            "maxent: weight of the kinetic prior (L/2) int (dA/domega)^2 (0);",
-            "auto: chosen together with alpha",
-        ],
+        help: &["maxent: weight of the kinetic prior (L/2) int (dA/domega)^2 (0)"],
     },
     Opt {
         name: "--entropy",
@@ -252,7 +249,7 @@ impl Args {
             };
             let value = match attached {
                 Some(value) if option.value.is_empty() => {
-                    return Err(Fault::option(name, value, "no value"));
+                    return Err(Fault::option(name, &value, "no value"));
                 }
                 _ if option.value.is_empty() => Some(String::new()),
                 Some(value) => Some(value),

@@ -114,17 +114,16 @@ pub(crate) fn default_model(
     let (model, doubt) = if option == "flat" {
         (DefaultModel::Flat, None)
     } else if let Some(peaks) = peaks(option, "gaussian") {
-        let expected = "gaussian:MU:SIGMA[:WEIGHT], or several joined by +, SIGMA and WEIGHT positive";
+        let expected =
+            "gaussian:MU:SIGMA[:WEIGHT], or several joined by +, SIGMA and WEIGHT positive";
         (DefaultModel::Gaussians(peaks.ok_or_else(|| refuse(expected))?), None)
     } else if let Some(peaks) = peaks(option, "lorentzian") {
-        let expected =
-            "lorentzian:MU:HALFWIDTH[:WEIGHT], or several joined by +, HALFWIDTH and WEIGHT positive";
+        let expected = "lorentzian:MU:HALFWIDTH[:WEIGHT], or several joined by +, HALFWIDTH and WEIGHT positive";
         (DefaultModel::Lorentzians(peaks.ok_or_else(|| refuse(expected))?), None)
     } else if let Some(parameters) = option.strip_prefix("moments:") {
         let moments = parameters.split_once(':');
-        let moments = moments.and_then(|(mean, variance)| {
-            number(mean, FINITE).zip(number(variance, POSITIVE))
-        });
+        let moments = moments
+            .and_then(|(mean, variance)| number(mean, FINITE).zip(number(variance, POSITIVE)));
         let expected = "moments:MEAN:VARIANCE with a positive VARIANCE";
         let (mean, variance) = moments.ok_or_else(|| refuse(expected))?;
         (DefaultModel::from_mean_and_variance(mean, variance), None)

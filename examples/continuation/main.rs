@@ -127,9 +127,7 @@ fn run(args: &Args) -> Result<(), Fault> {
 }
 
 /// Runs a solver under a progress bar, which shows only on a terminal.
-fn with_progress<R>(
-    solve: impl FnOnce(methods::Progress) -> Result<R, Fault>,
-) -> Result<R, Fault> {
+fn with_progress<R>(solve: impl FnOnce(methods::Progress) -> Result<R, Fault>) -> Result<R, Fault> {
     let style = ProgressStyle::with_template("{spinner} {elapsed} {msg}").map_err(Fault::new)?;
     let bar = ProgressBar::no_length().with_style(style);
     let result = solve(&mut |state| {

@@ -1,11 +1,12 @@
 //! Maximum entropy: what its options ask for.
 
-use crate::args::{Args, NONNEGATIVE, POSITIVE, number};
+use crate::args::{Args, FINITE, NONNEGATIVE, POSITIVE, number};
 use crate::fault::Fault;
 use crate::methods::{Progress, Setup};
 use fredholm::{
-    BayesianReconstruction, Bryan, Chi2Kink, Classic, Cp, Curvature, Estimate, FixedAlpha, Gcv,
-    Historic, LineFit, MaxEnt, PositiveNegativeEntropy, Problem, Result, Solution,
+    BayesianReconstruction, Bryan, Chi2Kink, Classic, Cp, Curvature, Estimate, FixedAlpha,
+    FrequencyGrid, Gcv, Historic, LineFit, MaxEnt, PositiveNegativeEntropy, Problem, Result,
+    Solution,
 };
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -71,18 +72,11 @@ enum Alpha {
     Value(f64),
 }
 
-/// The weight of the kinetic prior.
-#[derive(Clone, Copy)]
-enum Kinetic {
-    Auto,
-    Value(f64),
-}
-
 /// The options.
 #[derive(Clone)]
 pub(crate) struct Options {
     alpha: Alpha,
-    kinetic: Kinetic,
+    kinetic: f64,
     entropy: &'static str,
     preblur: Option<f64>,
     fix_norm: bool,
@@ -91,24 +85,15 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    pub(crate) fn from_args(args: &Args) -> std::result::Result<Self, Fault> {
-        let kinetic = match args.text("--kinetic") {
-            None => Kinetic::Value(0.0),
-            Some("auto") => Kinetic::Auto,
-            Some(text) => {
-                let value = number(text, NONNEGATIVE).map(Kinetic::Value);
-                let expected = || format!("auto or {}", NONNEGATIVE.0);
-                value.ok_or_else(|| Fault::option("--kinetic", text, expected()))?
-            }
-        };
+    pub(crate) fn from_args(args: &Args, grid: &FrequencyGrid) -> std::result::Result<Self, Fault> {
         Ok(Options {
             alpha: alpha(args.text("--alpha"))?,
-            kinetic,
+            kinetic: args.number("--kinetic", NONNEGATIVE)?.unwrap_or(0.0),
             entropy: entropy(args.text("--entropy"))?,
             preblur: args.number("--preblur", POSITIVE)?,
             fix_norm: args.has("--fix-norm"),
             tolerance: args.number("--tolerance", POSITIVE)?,
-            windows: windows(args.text("--window"))?,
+            windows: windows(args.text("--window"), grid)?,
         })
     }
 
@@ -117,7 +102,7 @@ impl Options {
         let mut options = self.clone();
         if let Some(maxent) = &solution.report().maxent {
             options.alpha = Alpha::Value(maxent.alpha);
-            options.kinetic = Kinetic::Value(maxent.kinetic);
+            options.kinetic = maxent.kinetic;
         }
         options
     }
@@ -127,14 +112,11 @@ impl Options {
         let mut maxent = MaxEnt::default()
             .default_model(setup.default_model.clone())
             .norm(norm)
-            .fix_norm(self.fix_norm);
+            .fix_norm(self.fix_norm)
+            .kinetic(self.kinetic);
         maxent = match self.alpha {
             Alpha::Rule(rule) => (rule.choose)(maxent),
             Alpha::Value(alpha) => maxent.alpha(FixedAlpha(alpha)),
-        };
-        maxent = match self.kinetic {
-            Kinetic::Auto => maxent.kinetic_auto(),
-            Kinetic::Value(lambda) => maxent.kinetic(lambda),
         };
         if let Some(width) = self.preblur {
             maxent = maxent.preblur(width);
@@ -147,7 +129,7 @@ impl Options {
             let density = setup.default_model.density_on(grid, norm)?;
             let d: Vec<f64> = density.iter().zip(grid.weights()).map(|(d, w)| d * w).collect();
             maxent = if self.entropy == ENTROPIES[1] {
-                maxent.scaled_prior(Arc::new(BayesianReconstruction::new(grid, d)?))
+                maxent.scaled_prior(Arc::new(BayesianReconstruction::new(d, grid.weights())?))
             } else {
                 maxent.scaled_prior(Arc::new(PositiveNegativeEntropy::symmetric(d)?))
             };
@@ -166,9 +148,8 @@ impl Options {
             return Ok(Vec::new());
         }
         let posterior = self.solver(setup, problem)?.posterior(problem, solution)?;
-        let window = |&(from, to): &(f64, f64)| {
-            Ok(Window { from, to, weight: posterior.window(from, to)? })
-        };
+        let window =
+            |&(from, to): &(f64, f64)| Ok(Window { from, to, weight: posterior.window(from, to)? });
         self.windows.iter().map(window).collect()
     }
 }
@@ -192,18 +173,27 @@ fn alpha(option: Option<&str>) -> std::result::Result<Alpha, Fault> {
 fn entropy(option: Option<&str>) -> std::result::Result<&'static str, Fault> {
     let Some(text) = option else { return Ok(ENTROPIES[0]) };
     let known = ENTROPIES.into_iter().find(|name| *name == text);
-    known.ok_or_else(|| Fault::option("--entropy", text, format!("one of {}", ENTROPIES.join(", "))))
+    known
+        .ok_or_else(|| Fault::option("--entropy", text, format!("one of {}", ENTROPIES.join(", "))))
 }
 
-fn windows(option: Option<&str>) -> std::result::Result<Vec<(f64, f64)>, Fault> {
+fn windows(
+    option: Option<&str>,
+    grid: &FrequencyGrid,
+) -> std::result::Result<Vec<(f64, f64)>, Fault> {
     let Some(text) = option else { return Ok(Vec::new()) };
     let window = |part: &str| {
         let (from, to) = part.split_once(':')?;
-        let ends = (from.trim().parse().ok()?, to.trim().parse().ok()?);
-        (ends.0 < ends.1).then_some(ends)
+        let (from, to) = number(from, FINITE).zip(number(to, FINITE))?;
+        (from < to && from < grid.max() && to > grid.min()).then_some((from, to))
     };
     let all: Option<Vec<_>> = text.split(',').map(window).collect();
-    all.ok_or_else(|| Fault::option("--window", text, "MIN:MAX[,MIN:MAX...] with MIN < MAX"))
+    all.ok_or_else(|| {
+        let (min, max) = (grid.min(), grid.max());
+        let expected =
+            format!("MIN:MAX[,MIN:MAX...] with MIN < MAX, reaching into the grid, [{min}, {max}]");
+        Fault::option("--window", text, expected)
+    })
 }
 
 pub(crate) fn solve(setup: &Setup, problem: &Problem, progress: Progress) -> Result<Solution> {

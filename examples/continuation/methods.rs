@@ -4,8 +4,8 @@ use crate::args::{Args, NONNEGATIVE, POSITIVE, number};
 use crate::fault::Fault;
 use crate::maxent;
 use fredholm::{
-    DataView, DefaultModel, Error, FrequencyGrid, Nnls, OneSidedSoftThreshold, Problem, ProximalGradient, Result, Ridge,
-    RidgeRule, Solution, Solver, SparseModelling, SparsityRule,
+    DataView, DefaultModel, Error, FrequencyGrid, Nnls, OneSidedSoftThreshold, Problem,
+    ProximalGradient, Result, Ridge, RidgeRule, Solution, Solver, SparseModelling, SparsityRule,
 };
 use std::fmt::Arguments;
 use std::ops::ControlFlow;
@@ -86,9 +86,7 @@ pub(crate) const METHODS: &[Method] = &[
         help: &["the same of any sign: a first look, not a spectrum"],
         options: &["--lambda"],
         lambda_rules: &[&GCV, &DISCREPANCY],
-        solve: |setup, problem, _| {
-            Ridge::default().rule(setup.lambda.ridge()).solve(problem)
-        },
+        solve: |setup, problem, _| Ridge::default().rule(setup.lambda.ridge()).solve(problem),
     },
 ];
 
@@ -180,7 +178,7 @@ impl Setup {
             default_model,
             // The norm of a self-energy has been divided out.
             norm: args.number("--norm", POSITIVE)?.filter(|_| !args.has("--self-energy")),
-            maxent: maxent::Options::from_args(args)?,
+            maxent: maxent::Options::from_args(args, problem.grid())?,
             lambda: method.lambda(args.text("--lambda"), problem)?,
             iterations: args.count("--iterations")?.unwrap_or(10_000),
         })

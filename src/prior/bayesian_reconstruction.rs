@@ -157,9 +157,9 @@ impl<T: Real> Legendre<T> for BayesianReconstruction<T> {
                 break;
             }
             if found > sum {
-                low = gap
+                low = gap;
             } else {
-                high = gap
+                high = gap;
             }
             // 1/found is nearly linear in the gap.
             let newton = gap + found * (found - sum) / (sum * slope);
