@@ -152,7 +152,7 @@ pub use prox::{
 pub use rand;
 pub use real::Real;
 pub use resampling::{Bands, Bootstrap, Jackknife, ReplicaInfo, ResampledValue, ResamplingMethod};
-pub use self_energy::{ContinuedSelfEnergy, SelfEnergy, SelfEnergyTail};
+pub use self_energy::{ContinuedSelfEnergy, NormalizedSelfEnergy, SelfEnergy, SelfEnergyTail};
 pub use solution::{
     Certificate, LadderStep, MaxEntReport, PenaltyReport, Report, Solution, Solver, Status, Warning,
 };
