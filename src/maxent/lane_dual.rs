@@ -57,8 +57,7 @@ impl<T: Real> Point<T> {
 }
 
 /// Where the lanes stand on their way to one α.
-struct Progress<T> {
-    alpha: Lanes<T>,
+struct Progress {
     /// `None` while it goes on.
     status: [Option<Status>; LANES],
     stalled: [u8; LANES],
@@ -71,6 +70,8 @@ pub(super) struct LaneDual<'a, T: Real> {
     legendre: &'a dyn Legendre<T>,
     modes: &'a Modes<T>,
     rows: Option<BandedRows<T>>,
+    /// c of ½‖Rh − c‖².
+    targets: Vec<T>,
     rows_gram: SymmetricBand<T>,
     band: LaneBandCholesky<T>,
     dense: LaneCholesky<T>,
@@ -99,10 +100,11 @@ pub(super) struct LaneDual<'a, T: Real> {
 }
 
 impl<'a, T: Real> LaneDual<'a, T> {
-    /// For an objective that [has a dual](Objective::has_dual).
+    /// For an objective that [has a dual](Objective::has_dual), its Σh free.
     pub(super) fn new(objective: &'a Objective<T>, modes: &'a Modes<T>) -> Self {
-        let rows = objective.rows();
-        let m = rows.as_ref().map_or(0, BandedRows::rows);
+        let (rows, targets) = objective.rows().unzip();
+        let targets: Vec<T> = targets.unwrap_or_default();
+        let m = targets.len();
         let mut rows_gram = objective.hessian_storage();
         if let Some(rows) = &rows {
             rows.add_hessian(T::one(), &mut rows_gram);
@@ -124,6 +126,7 @@ impl<'a, T: Real> LaneDual<'a, T> {
             dense: LaneCholesky::new(stride),
             z: lanes(if rows.is_some() { n * stride } else { 0 }),
             rows,
+            targets,
             rows_gram,
             curvature: lanes(n),
             data: lanes(stride),
@@ -197,7 +200,7 @@ impl<'a, T: Real> LaneDual<'a, T> {
     fn residuals(
         modes: &Modes<T>,
         data: &[Lanes<T>],
-        rows: Option<&BandedRows<T>>,
+        rows: Option<(&BandedRows<T>, &[T])>,
         alpha: &Lanes<T>,
         active: usize,
         p: &mut Point<T>,
@@ -209,11 +212,11 @@ impl<'a, T: Real> LaneDual<'a, T> {
                 r[l] += alpha[l] * mu[l] - g[l];
             }
         }
-        if let Some(rows) = rows {
+        if let Some((rows, targets)) = rows {
             rows.apply_lanes(&p.h, &mut p.r_nu);
-            for (r, nu) in p.r_nu.iter_mut().zip(&p.nu) {
+            for ((r, nu), &c) in p.r_nu.iter_mut().zip(&p.nu).zip(targets) {
                 for l in 0..LANES {
-                    r[l] += alpha[l] * nu[l];
+                    r[l] += alpha[l] * nu[l] - c;
                 }
             }
         }
@@ -296,7 +299,8 @@ impl<'a, T: Real> LaneDual<'a, T> {
         step(&mut q.nu, &p.nu, &self.step_nu);
         step(&mut q.u, &p.u, &self.step_u);
         Self::evaluate(self.legendre, &mut self.split, q, lanes);
-        Self::residuals(self.modes, &self.data, self.rows.as_ref(), &self.alpha, active, q);
+        let rows = self.rows.as_ref().map(|rows| (rows, &self.targets[..]));
+        Self::residuals(self.modes, &self.data, rows, &self.alpha, active, q);
         self.slopes_at(&self.trial)
     }
 
@@ -329,23 +333,22 @@ impl<'a, T: Real> LaneDual<'a, T> {
         }
         let live = self.live;
         self.advance(&[T::one(); LANES], &live);
-        let (mut size, mut change) = ([T::zero(); LANES], [T::zero(); LANES]);
+        let (sizes, mut change) = (self.scales(), [T::zero(); LANES]);
         for (a, b) in self.point.h.iter().zip(&self.trial.h) {
             for l in 0..LANES {
-                size[l] += a[l].abs();
                 change[l] += (a[l] - b[l]).abs();
             }
         }
         let limit = T::lit(LARGEST_PREDICTION);
-        let trusted = core::array::from_fn(|l| live[l] && change[l] <= limit * size[l]);
+        let trusted = core::array::from_fn(|l| live[l] && change[l] <= limit * sizes[l]);
         self.point.take(&self.trial, &trusted);
     }
 
     /// Takes in the modes that matter to any lane, and evaluates the point.
     fn activate(&mut self, cut: T) {
-        let norms = self.norms();
+        let scales = self.scales();
         let wanted = (0..LANES).filter(|&l| self.live[l]).map(|l| {
-            let wanted = self.modes.significant(self.alpha[l], norms[l], cut);
+            let wanted = self.modes.significant(self.alpha[l], scales[l], cut);
             LaneCholesky::<T>::padded(wanted)
         });
         let wanted = wanted.max().unwrap_or(0).min(self.modes.stride);
@@ -360,10 +363,11 @@ impl<'a, T: Real> LaneDual<'a, T> {
             let fresh = &p.mu[self.active..wanted];
             let columns = &modes.columns[self.active..];
             lane_product(columns, modes.stride, fresh, &mut self.step_u);
-            let mut small = self.live;
+            let (mut small, limits) = (self.live, self.step_limits());
+            let p = &mut self.point;
             for u in &self.step_u {
                 for l in 0..LANES {
-                    small[l] &= u[l].abs() < T::one();
+                    small[l] &= u[l].abs() < T::one() && limits[l] >= T::one();
                 }
             }
             for (u, du) in p.u.iter_mut().zip(&self.step_u) {
@@ -380,7 +384,7 @@ impl<'a, T: Real> LaneDual<'a, T> {
             self.active = wanted;
             self.evaluate_point();
         }
-        let (data, rows) = (&self.data, self.rows.as_ref());
+        let (data, rows) = (&self.data, self.rows.as_ref().map(|rows| (rows, &self.targets[..])));
         Self::residuals(self.modes, data, rows, &self.alpha, self.active, &mut self.point);
     }
 
@@ -395,16 +399,26 @@ impl<'a, T: Real> LaneDual<'a, T> {
         sums
     }
 
-    /// The search along the step, in the lanes `on`; `true` where it succeeded.
-    fn search_along_step(&mut self, mut on: [bool; LANES]) -> [bool; LANES] {
-        let (n, slopes) = (self.modes.points, self.slopes_at(&self.point));
-        let (mut t, mut accepted) = ([T::one(); LANES], [false; LANES]);
-        let [u, du] = &mut self.split;
+    /// Σ 1/φ''(h).
+    fn scales(&mut self) -> Lanes<T> {
+        let (n, h) = (self.modes.points, &mut self.split[0]);
+        split_lanes(&self.point.h, n, h);
+        core::array::from_fn(|l| self.legendre.scale(&h[l * n..(l + 1) * n]))
+    }
+
+    /// How far along the step φ* can be evaluated.
+    fn step_limits(&mut self) -> Lanes<T> {
+        let (n, [u, du]) = (self.modes.points, &mut self.split);
         split_lanes(&self.point.u, n, u);
         split_lanes(&self.step_u, n, du);
-        for (t, (u, du)) in t.iter_mut().zip(u.chunks_exact(n).zip(du.chunks_exact(n))) {
-            *t = self.legendre.step_limit(u, du);
-        }
+        let lane = |l: usize| l * n..(l + 1) * n;
+        core::array::from_fn(|l| self.legendre.step_limit(&u[lane(l)], &du[lane(l)]))
+    }
+
+    /// The search along the step, in the lanes `on`; `true` where it succeeded.
+    fn search_along_step(&mut self, mut on: [bool; LANES]) -> [bool; LANES] {
+        let (slopes, mut t) = (self.slopes_at(&self.point), self.step_limits());
+        let mut accepted = [false; LANES];
         for _ in 0..30 {
             let trial = self.advance(&t, &on);
             for l in 0..LANES {
@@ -438,15 +452,15 @@ impl<'a, T: Real> LaneDual<'a, T> {
         accepted
     }
 
-    /// Newton steps until ½‖r‖² ≤ tolerance·α·norm over the active modes in every lane.
-    fn newton(&mut self, tolerance: T, progress: &mut Progress<T>, max_iterations: usize) {
+    /// Newton steps until ½‖r‖² ≤ tolerance·α·scale over the active modes in every lane.
+    fn newton(&mut self, tolerance: T, progress: &mut Progress, max_iterations: usize) {
         let mut before = [T::zero(); LANES];
         loop {
-            let (gaps, norms) = (self.point.gaps(self.active), self.norms());
+            let (gaps, scales) = (self.point.gaps(self.active), self.scales());
             let mut will_do = true;
             let (mut near, mut stuck) = ([false; LANES], [const { Status::IterationLimit }; LANES]);
             for l in 0..LANES {
-                let scale = self.alpha[l] * norms[l];
+                let scale = self.alpha[l] * scales[l];
                 near[l] = gaps[l] <= T::EPSILON.sqrt() * scale;
                 if near[l] {
                     stuck[l] = Status::RoundingFloor;
@@ -550,18 +564,14 @@ impl<'a, T: Real> LaneDual<'a, T> {
         self.alpha = [alpha; LANES];
         self.factored = false;
         let idle = |live: bool| if live { None } else { Some(Status::Converged) };
-        let mut progress = Progress {
-            alpha: self.alpha,
-            status: self.live.map(idle),
-            stalled: [0; LANES],
-            iterations: [0; LANES],
-        };
+        let mut progress =
+            Progress { status: self.live.map(idle), stalled: [0; LANES], iterations: [0; LANES] };
         let mut cut = T::lit(CUT);
-        let (gaps, chi2, norms) = loop {
+        let (gaps, chi2, scales) = loop {
             self.activate(cut);
             self.newton(T::lit(0.5) * tolerance, &mut progress, max_iterations);
-            let ((gaps, chi2), norms) = (self.certify(), self.norms());
-            let met = |l: usize| gaps[l] <= tolerance * progress.alpha[l] * norms[l];
+            let ((gaps, chi2), scales) = (self.certify(), self.scales());
+            let met = |l: usize| gaps[l] <= tolerance * alpha * scales[l];
             let missing = |l: &usize| {
                 self.live[*l] && !met(*l) && progress.status[*l] == Some(Status::Converged)
             };
@@ -573,12 +583,12 @@ impl<'a, T: Real> LaneDual<'a, T> {
                 again.into_iter().for_each(|l| progress.status[l] = None);
                 continue;
             }
-            break (gaps, chi2, norms);
+            break (gaps, chi2, scales);
         };
         let sound = self.factor();
         let log_ratio = self.log_determinant_ratios();
         let trace = self.dense.trace_of_inverse();
-        let rows_value = self.rows_values();
+        let (rows_value, norms) = (self.rows_values(), self.norms());
         let n = self.modes.points;
         let [u, h] = &mut self.split;
         split_lanes(&self.point.u, n, u);
@@ -587,7 +597,7 @@ impl<'a, T: Real> LaneDual<'a, T> {
         core::array::from_fn(|l| {
             let status = match progress.status[l].take()? {
                 _ if !self.live[l] => return None,
-                _ if gaps[l] <= tolerance * alpha * norms[l] => Status::Converged,
+                _ if gaps[l] <= tolerance * alpha * scales[l] => Status::Converged,
                 Status::Converged => Status::RoundingFloor,
                 other => other,
             };
@@ -601,6 +611,7 @@ impl<'a, T: Real> LaneDual<'a, T> {
             Some(Outcome {
                 chi2: chi2[l],
                 norm: norms[l],
+                scale: scales[l],
                 entropy: -divergence,
                 gap: gaps[l],
                 stationarity: gaps[l],
@@ -612,7 +623,7 @@ impl<'a, T: Real> LaneDual<'a, T> {
         })
     }
 
-    /// ½‖Rh‖², from the residuals Rh + αν.
+    /// ½‖Rh − c‖², from the residuals Rh − c + αν.
     fn rows_values(&self) -> Lanes<T> {
         let mut sums = [T::zero(); LANES];
         for (r, nu) in self.point.r_nu.iter().zip(&self.point.nu) {

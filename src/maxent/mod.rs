@@ -30,6 +30,7 @@ mod lane_dual;
 mod modes;
 mod objective;
 mod posterior;
+mod preblur;
 mod prepared;
 mod primal;
 mod sensitivity;

@@ -10,12 +10,13 @@ use super::ladder::{Ladder, descent, geometric};
 use super::lane_dual::LaneDual;
 use super::modes::{Modes, Projected};
 use super::objective::Objective;
+use super::preblur::{Preblur, shown};
 use super::primal::Primal;
 use crate::error::{Error, Result, check_positive};
 use crate::linalg::SymmetricBand;
 use crate::problem::{ForwardModel, Problem};
 use crate::real::Real;
-use crate::solution::{LadderStep, MaxEntReport, Report, Solution, Solver, Status};
+use crate::solution::{LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning};
 use core::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -44,6 +45,7 @@ pub struct PreparedMaxEnt<T: Real = f64> {
     pub(super) model: Arc<ForwardModel<T>>,
     pub(super) objective: Objective<T>,
     pub(super) modes: Modes<T>,
+    pub(super) preblur: Option<Preblur<T>>,
     pub(super) alphas: Vec<T>,
 }
 
@@ -61,9 +63,13 @@ impl<T: Real> PreparedMaxEnt<T> {
                 expected: "priors that offer their rows; the primal solver takes any",
             });
         }
-        let modes = Modes::new(&model)?;
+        let preblur = settings.preblur.map(|width| Preblur::new(grid, width)).transpose()?;
+        let modes = match &preblur {
+            Some(preblur) => preblur.modes(&model)?,
+            None => Modes::new(&model)?,
+        };
         let alphas = alphas(&settings, &objective, &modes)?;
-        Ok(PreparedMaxEnt { settings, model, objective, modes, alphas })
+        Ok(PreparedMaxEnt { settings, model, objective, modes, preblur, alphas })
     }
 
     /// The forward model it was prepared for.
@@ -74,7 +80,8 @@ impl<T: Real> PreparedMaxEnt<T> {
     /// The solver of several data vectors side by side, where there is one.
     pub(super) fn lanes(&self) -> Option<LaneDual<'_, T>> {
         let dual = self.settings.solver != MaxEntSolver::Primal && self.objective.has_dual();
-        dual.then(|| LaneDual::new(&self.objective, &self.modes))
+        (dual && !self.objective.scaled.fixes_sum())
+            .then(|| LaneDual::new(&self.objective, &self.modes))
     }
 
     pub(super) fn engine(&self) -> Box<dyn Engine<T> + '_> {
@@ -138,7 +145,8 @@ impl<T: Real> PreparedMaxEnt<T> {
         let (tolerance, max_iterations) = (settings.tolerance, settings.max_iterations);
         let (rule, n_data) = (settings.alpha.as_ref(), problem.whitened_data().len());
         let decision = Decision::make(rule, &ladder, n_data)?;
-        let solving = Solving { problem, objective, tolerance, max_iterations };
+        let preblur = self.preblur.as_ref();
+        let solving = Solving { problem, objective, preblur, tolerance, max_iterations };
         let answer = solving.mixture(engine, &ladder, &decision.mixture)?;
         let Answer { weights, outcome, certificate } = answer;
         // A fixed α does not depend on how the way down to it ended.
@@ -165,7 +173,10 @@ impl<T: Real> PreparedMaxEnt<T> {
             ladder: ladder.steps.clone(),
         };
         let report = Report {
-            method: "maximum entropy".into(),
+            method: match preblur {
+                Some(preblur) => format!("maximum entropy, preblur {}", preblur.width),
+                None => "maximum entropy".into(),
+            },
             status,
             chi2: outcome.chi2,
             n_data,
@@ -177,7 +188,11 @@ impl<T: Real> PreparedMaxEnt<T> {
             maxent: Some(maxent),
             penalty: None,
         };
-        Solution::new(problem, &weights, report)
+        let mut solution = Solution::new(problem, &shown(preblur, &weights), report)?;
+        if !objective.scaled.is_positive() {
+            solution.retain_warnings(|w| !matches!(w, Warning::Negative { .. }));
+        }
+        Ok(solution)
     }
 }
 
