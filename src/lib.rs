@@ -45,6 +45,7 @@
 //! | networks | [`Rlista`], [`Unrolled`], [`Layer`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`] |
 //! | error bars of an answer | [`Posterior`] of maximum entropy; [`Bootstrap`], [`Jackknife`] of any solver |
 //! | a self-energy | [`SelfEnergy`] |
+//! | a matrix of Green's functions | [`MatrixProblem`], [`MatrixMaxEnt`] |
 //! | an answer | [`Solution`]: [`Spectrum`], back-continued data, [`Report`] with its [`Certificate`] |
 //!
 //! # Conventions
@@ -77,6 +78,7 @@ mod gradient_check;
 mod grid;
 mod kernel;
 mod linalg;
+mod matrix_valued;
 mod maxent;
 mod network;
 mod noise;
@@ -113,6 +115,7 @@ pub use kernel::{
     FromFn, Kernel, Laplace, Matsubara, Transformed, WithRows,
 };
 pub use linalg::{BandedRows, SymmetricBand};
+pub use matrix_valued::{MatrixMaxEnt, MatrixProblem, MatrixSolution, Positivity};
 pub use maxent::{
     AlphaChoice, AlphaPick, AlphaRule, Bryan, Chi2Kink, Classic, Cp, Curvature, FixedAlpha, Gcv,
     Historic, LadderView, LineFit, MaxEnt, MaxEntGradient, MaxEntSolver, Posterior, PreparedMaxEnt,

@@ -28,6 +28,11 @@ use nalgebra::DMatrix;
 /// resolution are what can be quoted: neighbouring points are strongly correlated, and a band of
 /// [`deviations`](Self::deviations) about the curve is *not* a region in which the true curve lies.
 ///
+/// Where the prior holds the deviations are exact; for smooth spectra, which it does not expect, they are
+/// cautious: in the example `uncertainty` (one to three peaks, five windows, noise 10⁻³ and 10⁻⁴) the true
+/// weight lies within one deviation in 95 % of the draws on average (56 % at worst), within two in 99.7 % (94 % at
+/// worst): a calibrated deviation would do in 68 and 95 %.
+///
 /// ```
 /// use fredholm::{FermionTime, FrequencyGrid, MaxEnt, Measurement, Problem, Solver};
 /// let tau: Vec<f64> = (0..=20).map(|i| 0.5 * i as f64).collect();
