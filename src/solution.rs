@@ -258,7 +258,7 @@ pub struct MaxEntReport<T = f64> {
     pub rule: &'static str,
     /// Name of the solver used.
     pub solver: &'static str,
-    /// The chosen α, in the units of ½χ² − αS.
+    /// The chosen α, in the units of ½χ² − αS; of an average over α the geometric mean.
     pub alpha: T,
     /// Weight λ of the kinetic prior, 0 without.
     pub kinetic: T,
@@ -266,6 +266,12 @@ pub struct MaxEntReport<T = f64> {
     pub entropy: T,
     /// Number of good data at the chosen α.
     pub n_good: T,
+    /// The smallest and the largest α the rule would accept as well, where it says so.
+    pub interval: Option<[T; 2]>,
+    /// The largest L1 distance of the spectrum to those of the ladder in that interval, over its norm.
+    pub spread: Option<T>,
+    /// What the rule looked at, one number for every converged step of the ladder; empty for a fixed α.
+    pub curve: Vec<f64>,
     /// Every α that was solved, in the order of solution (large to small).
     pub ladder: Vec<LadderStep<T>>,
 }
@@ -355,6 +361,11 @@ impl<T: Real> Solution<T> {
         Ok(Solution { spectrum, fit, report })
     }
 
+    /// Drops the warnings that a method knows better than to give.
+    pub(crate) fn retain_warnings(&mut self, keep: impl FnMut(&Warning) -> bool) {
+        self.report.warnings.retain(keep);
+    }
+
     /// The spectrum.
     pub fn spectrum(&self) -> &Spectrum<T> {
         &self.spectrum
@@ -418,6 +429,13 @@ impl<T: Real> fmt::Display for Report<T> {
         writeln!(f, "norm          {:.8}", self.norm.as_f64())?;
         if let Some(m) = &self.maxent {
             writeln!(f, "alpha         {:.6e}  ({}, {})", m.alpha.as_f64(), m.rule, m.solver)?;
+            if let Some([low, high]) = m.interval {
+                write!(f, "  or within   {:.2e} to {:.2e}", low.as_f64(), high.as_f64())?;
+                match m.spread {
+                    Some(s) => writeln!(f, ", which moves the spectrum by {:.2e}", s.as_f64())?,
+                    None => writeln!(f)?,
+                }
+            }
             writeln!(f, "kinetic       {:.6e}", m.kinetic.as_f64())?;
             writeln!(f, "entropy       {:.6e}", m.entropy.as_f64())?;
             writeln!(f, "good data     {:.2}", m.n_good.as_f64())?;

@@ -1,6 +1,8 @@
 //! The annealing ladder: optima at α from large to small, each starting from the one before.
 
+use super::alpha::LadderView;
 use super::engine::{Engine, Outcome};
+use crate::error::Result;
 use crate::real::Real;
 use crate::solution::{LadderStep, Status};
 use core::ops::ControlFlow;
@@ -35,6 +37,8 @@ pub(super) struct Ladder<T> {
     pub(super) steps: Vec<LadderStep<T>>,
     states: Vec<T>,
     state_len: usize,
+    /// The weights h of every step.
+    weights: Vec<T>,
     /// How the last step ended, or `Stopped`.
     pub(super) status: Status,
 }
@@ -53,11 +57,13 @@ impl<T: Real> Ladder<T> {
             steps: Vec::with_capacity(alphas.len()),
             states: vec![T::zero(); alphas.len() * state_len],
             state_len,
+            weights: Vec::new(),
             status: Status::Converged,
         };
         for (&alpha, state) in alphas.iter().zip(0..) {
             let outcome = engine.solve(alpha, tolerance, max_iterations);
             engine.save(&mut ladder.states[state * state_len..][..state_len]);
+            ladder.weights.extend_from_slice(engine.weights());
             let Outcome { chi2, entropy, n_good, log_probability, gap, iterations, status, .. } =
                 outcome;
             let converged = status.is_success();
@@ -92,6 +98,18 @@ impl<T: Real> Ladder<T> {
         let above = above.min(self.converged());
         let at = above.saturating_sub(1) * self.state_len;
         engine.load(&self.states[at..at + self.state_len]);
+    }
+
+    /// The weights h of step `i`.
+    pub(super) fn weights(&self, i: usize) -> &[T] {
+        let points = self.weights.len() / self.steps.len();
+        &self.weights[i * points..(i + 1) * points]
+    }
+
+    /// What a rule may see: the converged steps.
+    pub(super) fn view(&self, n_data: usize) -> Result<LadderView<'_, T>> {
+        let (steps, points) = (self.converged(), self.weights.len() / self.steps.len().max(1));
+        LadderView::new(&self.steps[..steps], &self.weights[..steps * points], n_data)
     }
 
     /// The number of converged steps; only the last one may have failed.

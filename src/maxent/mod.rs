@@ -10,11 +10,13 @@
 //!
 //! `modes` holds the data both see, `objective` the priors, `engine` what the solvers share, `ladder` the
 //! annealing from large to small α, `extrapolation` what foresees its next step, `alpha` the rules that
-//! choose it, `doubts` what a reader of the answer should be told, `posterior` what the data leave open,
-//! `sensitivity` the derivatives of the answer.
+//! choose it, `decision` what comes of a rule, `answer` the spectrum with its certificate, `doubts` what its
+//! reader should be told, `posterior` what the data leave open, `sensitivity` the derivatives of the answer.
 
 mod alpha;
+mod answer;
 mod builder;
+mod decision;
 mod doubts;
 mod dual;
 mod engine;
@@ -23,13 +25,17 @@ mod ladder;
 mod modes;
 mod objective;
 mod posterior;
+mod preblur;
 mod prepared;
 mod primal;
 mod sensitivity;
 #[cfg(test)]
 mod tests;
 
-pub use alpha::{AlphaChoice, AlphaRule, Chi2Kink, FixedAlpha, Gcv};
+pub use alpha::{
+    AlphaChoice, AlphaPick, AlphaRule, Bryan, Chi2Kink, Classic, Cp, Curvature, FixedAlpha, Gcv,
+    Historic, LadderView, LineFit,
+};
 pub use builder::{MaxEnt, MaxEntSolver};
 pub use posterior::Posterior;
 pub use prepared::PreparedMaxEnt;

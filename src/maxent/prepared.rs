@@ -1,19 +1,21 @@
 //! Maximum entropy prepared for one forward model: the solver of any number of data vectors.
 
-use super::alpha::{AlphaChoice, AlphaRule, Gcv};
+use super::answer::{Answer, Solving};
 use super::builder::{MaxEnt, MaxEntSolver};
+use super::decision::Decision;
 use super::doubts::doubts;
 use super::dual::Dual;
-use super::engine::{Engine, Outcome};
+use super::engine::Engine;
 use super::ladder::{Ladder, descent, geometric};
 use super::modes::Modes;
 use super::objective::Objective;
+use super::preblur::{Preblur, shown};
 use super::primal::Primal;
 use crate::error::{Error, Result, check_positive};
 use crate::linalg::SymmetricBand;
 use crate::problem::{ForwardModel, Problem};
 use crate::real::Real;
-use crate::solution::{Certificate, LadderStep, MaxEntReport, Report, Solution, Solver, Status};
+use crate::solution::{LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning};
 use core::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -42,6 +44,7 @@ pub struct PreparedMaxEnt<T: Real = f64> {
     pub(super) model: Arc<ForwardModel<T>>,
     pub(super) objective: Objective<T>,
     pub(super) modes: Modes<T>,
+    pub(super) preblur: Option<Preblur<T>>,
     alphas: Vec<T>,
 }
 
@@ -59,9 +62,13 @@ impl<T: Real> PreparedMaxEnt<T> {
                 expected: "priors that offer their rows; the primal solver takes any",
             });
         }
-        let modes = Modes::new(&model)?;
+        let preblur = settings.preblur.map(|width| Preblur::new(grid, width)).transpose()?;
+        let modes = match &preblur {
+            Some(preblur) => preblur.modes(&model)?,
+            None => Modes::new(&model)?,
+        };
         let alphas = alphas(&settings, &objective, &modes)?;
-        Ok(PreparedMaxEnt { settings, model, objective, modes, alphas })
+        Ok(PreparedMaxEnt { settings, model, objective, modes, preblur, alphas })
     }
 
     /// The forward model it was prepared for.
@@ -113,31 +120,26 @@ impl<T: Real> PreparedMaxEnt<T> {
         let data = modes.project(problem.whitened_data());
         let mut engine = self.engine();
         engine.reset(&data);
-        let (tolerance, limit) = (settings.tolerance, settings.max_iterations);
-        let ladder =
-            Ladder::run(engine.as_mut(), alphas, settings.ladder_tolerance, limit, observer);
-        let n_data = problem.whitened_data().len();
-        let (alpha, refusal) = choose(settings, &ladder, n_data);
-        ladder.rewind(engine.as_mut(), alpha);
-        let before = engine.weights().to_vec();
-        let mut answer = engine.solve(alpha, tolerance, limit);
-        if !answer.status.is_success() {
-            // The best iterate: the start, where the attempt has only led away from the optimum.
-            let value = |h: &[T]| Ok(T::lit(0.5) * problem.chi2(h)? + objective.parts(alpha, h).1);
-            let (start, end): (T, T) = (value(&before)?, value(engine.weights())?);
-            if end.partial_cmp(&start).is_none_or(|order| order.is_gt()) {
-                ladder.rewind(engine.as_mut(), alpha);
-                let status = answer.status;
-                answer = Outcome { status, ..engine.solve(alpha, tolerance, 0) };
-            }
-        }
+        let (tolerance, max_iterations) = (settings.tolerance, settings.max_iterations);
+        let ladder = Ladder::run(
+            engine.as_mut(),
+            alphas,
+            settings.ladder_tolerance,
+            max_iterations,
+            observer,
+        );
+        let (rule, n_data) = (settings.alpha.as_ref(), problem.whitened_data().len());
+        let decision = Decision::make(rule, &ladder, n_data)?;
+        let preblur = self.preblur.as_ref();
+        let solving = Solving { problem, objective, preblur, tolerance, max_iterations };
+        let answer = solving.mixture(engine.as_mut(), &ladder, &decision.mixture)?;
+        let Answer { weights, outcome, certificate } = answer;
         // A fixed α does not depend on how the way down to it ended.
-        let rule = settings.alpha.as_ref();
         let way = if rule.fixed().is_some() { &Status::Converged } else { &ladder.status };
-        let status = match (&ladder.status, refusal, &answer.status) {
+        let status = match (&ladder.status, &decision.refusal, &outcome.status) {
             (Status::Stopped, ..) => Status::Stopped,
             (_, _, Status::NonFinite { stage }) => Status::NonFinite { stage },
-            (_, Some(reason), _) => Status::NoAlpha { rule: rule.name(), reason },
+            (_, Some(reason), _) => Status::NoAlpha { rule: rule.name(), reason: reason.clone() },
             (_, None, Status::Converged | Status::RoundingFloor) if !way.is_success() => {
                 way.clone()
             }
@@ -146,26 +148,36 @@ impl<T: Real> PreparedMaxEnt<T> {
         let maxent = MaxEntReport {
             rule: rule.name(),
             solver: engine.name(),
-            alpha,
+            alpha: decision.alpha(),
             kinetic: settings.kinetic,
-            entropy: answer.entropy,
-            n_good: answer.n_good,
+            entropy: outcome.entropy,
+            n_good: outcome.n_good,
+            interval: decision.interval,
+            spread: decision.spread(&ladder, &weights),
+            curve: decision.curve,
             ladder: ladder.steps.clone(),
         };
         let report = Report {
-            method: "maximum entropy".into(),
+            method: match preblur {
+                Some(preblur) => format!("maximum entropy, preblur {}", preblur.width),
+                None => "maximum entropy".into(),
+            },
             status,
-            chi2: answer.chi2,
+            chi2: outcome.chi2,
             n_data,
-            norm: answer.norm,
+            norm: outcome.norm,
             residual_correlation: None,
-            iterations: ladder.iterations() + answer.iterations,
-            certificate: certificate(objective, alpha, &answer),
-            warnings: doubts(settings, objective, problem, &data, &maxent, &answer),
+            iterations: ladder.iterations() + outcome.iterations,
+            certificate,
+            warnings: doubts(settings, objective, problem, &data, &maxent, &outcome),
             maxent: Some(maxent),
             penalty: None,
         };
-        Solution::new(problem, engine.weights(), report)
+        let mut solution = Solution::new(problem, &shown(preblur, &weights), report)?;
+        if !objective.scaled.is_positive() {
+            solution.retain_warnings(|w| !matches!(w, Warning::Negative { .. }));
+        }
+        Ok(solution)
     }
 }
 
@@ -177,20 +189,6 @@ impl<T: Real> Solver<T> for PreparedMaxEnt<T> {
     /// converge, or to choose α, is a [`Status`].
     fn solve(&self, problem: &Problem<T>) -> Result<Solution<T>> {
         self.solve_observed(problem, &mut |_| ControlFlow::Continue(()))
-    }
-}
-
-/// How far from the optimum an answer can be.
-fn certificate<T: Real>(objective: &Objective<T>, alpha: T, answer: &Outcome<T>) -> Certificate<T> {
-    if !objective.has_gap() {
-        return Certificate::Stationarity { residual: answer.stationarity };
-    }
-    let divergence = answer.gap / alpha;
-    let l1_bound = objective.scaled.distance_bound(answer.norm, divergence);
-    Certificate::Gap {
-        gap: answer.gap,
-        relative: divergence / answer.norm,
-        l1_bound: l1_bound.filter(|b| b.is_finite()),
     }
 }
 
@@ -219,39 +217,4 @@ fn alphas<T: Real>(
     let (by_norm, by_range) = (T::lit(0.02) / settings.norm, T::lit(1e-3) * max);
     let min = if by_norm < by_range { by_norm } else { by_range };
     Ok(geometric(max, min, settings.ladder_points))
-}
-
-/// α, and where the rule refuses the reason with what is returned instead.
-fn choose<T: Real>(settings: &MaxEnt<T>, ladder: &Ladder<T>, n_data: usize) -> (T, Option<String>) {
-    let last = ladder.steps[ladder.steps.len() - 1].alpha;
-    if ladder.status == Status::Stopped {
-        return (last, None);
-    }
-    if let Some(alpha) = settings.alpha.fixed() {
-        return (alpha, None);
-    }
-    let steps = &ladder.steps[..ladder.converged()];
-    if steps.is_empty() {
-        return (last, Some("no step of the ladder converged".into()));
-    }
-    let usable = |alpha: T| alpha > T::zero() && alpha.is_finite();
-    let reason = match settings.alpha.choose(steps, n_data) {
-        AlphaChoice::At(alpha) if usable(alpha) => return (alpha, None),
-        AlphaChoice::At(alpha) => format!("it chose alpha = {alpha}, which is not positive"),
-        AlphaChoice::Refused(reason) => reason,
-    };
-    match Gcv::default().choose(steps, n_data) {
-        AlphaChoice::At(alpha) if usable(alpha) => (
-            alpha,
-            Some(format!(
-                "{reason}; returned instead: alpha = {alpha:e} of generalised cross-validation"
-            )),
-        ),
-        _ => {
-            let least = steps[steps.len() - 1].alpha;
-            let text =
-                format!("{reason}; returned instead: the ladder's smallest alpha = {least:e}");
-            (least, Some(text))
-        }
-    }
 }

@@ -1,17 +1,17 @@
 //! The kink of log χ²(log α) between fitting the data and fitting the noise.
 
-use super::{AlphaChoice, AlphaRule};
+use super::kink::log_chi2;
+use super::{AlphaChoice, AlphaRule, LadderView};
 use crate::error::{Result, check_positive};
 use crate::linalg::Cholesky;
 use crate::real::Real;
-use crate::solution::LadderStep;
 
 /// Fits y = log₁₀ χ² against x = log₁₀ α by a + b/(1 + e^{−d(x − c)}); α* = 10^{c − f/d}.
 ///
 /// It does not care about a common factor on the error bars, but needs a kink: it refuses where χ² falls by
 /// less than a factor of two over the ladder (an informative default model), where the fitted curve has not
 /// reached its lower plateau at the ladder's small end (data without noise, a ladder too short), and where
-/// c or α* lie outside the ladder.
+/// c or α* lie outside the ladder. The interval is that of f ± ½.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Chi2Kink {
     /// How far below the centre of the fall α* lies, in units of its width; 2.5 by default, 2–2.5 usual.
@@ -24,8 +24,6 @@ impl Default for Chi2Kink {
     }
 }
 
-/// Least fall of log₁₀ χ² over the ladder.
-const LEAST_FALL: f64 = 0.301;
 /// Largest fraction of the fitted fall that may be left at the ladder's small end.
 const PLATEAU: f64 = 0.1;
 
@@ -112,30 +110,12 @@ impl<T: Real> AlphaRule<T> for Chi2Kink {
         check_positive("f", self.f)
     }
 
-    fn choose(&self, ladder: &[LadderStep<T>], _n_data: usize) -> AlphaChoice<T> {
-        let refused = |reason: String| AlphaChoice::Refused(reason);
-        let (mut x, mut y) = (Vec::new(), Vec::new());
-        for s in ladder {
-            let (a, c) = (s.alpha.as_f64().log10(), s.chi2.as_f64().log10());
-            if a.is_finite() && c.is_finite() {
-                x.push(a);
-                y.push(c);
-            }
-        }
-        if x.len() < 5 {
-            return refused(format!("{} usable steps of the ladder, five are needed", x.len()));
-        }
-        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-        for &y in &y {
-            (low, high) = (low.min(y), high.max(y));
-        }
-        if high - low < LEAST_FALL {
-            return refused(format!(
-                "chi2 falls only by a factor {:.2} over the ladder, so there is no kink: the default model \
-                 already fits",
-                10f64.powf(high - low)
-            ));
-        }
+    fn choose(&self, ladder: &LadderView<T>) -> AlphaChoice<T> {
+        let [x, y] = match log_chi2(ladder) {
+            Ok(curves) => curves,
+            Err(reason) => return AlphaChoice::refused(reason),
+        };
+        let refused = |reason: String| AlphaChoice::refused(reason).with_curve(y.clone());
         let (x_max, x_min) = (x[0], x[x.len() - 1]);
         let mut best: Option<(f64, Curve)> = None;
         for i in 1..8 {
@@ -173,32 +153,26 @@ impl<T: Real> AlphaRule<T> for Chi2Kink {
         if !(kink > x_min && kink < x_max) {
             return refused(format!("the kink, alpha = 1e{kink:.1}, lies outside the ladder"));
         }
-        AlphaChoice::At(T::lit(10f64.powf(kink)))
+        let log = |x: f64| x * core::f64::consts::LN_10;
+        let reach = 0.5 / p[3];
+        AlphaChoice::at_log(log(kink))
+            .with_log_interval(log((kink - reach).max(x_min)), log((kink + reach).min(x_max)))
+            .with_curve(y)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::test_ladder::{alpha, ladder, reason};
     use super::*;
+    use crate::solution::LadderStep;
     use proptest::prelude::*;
 
-    fn ladder(p: &Curve, ripple: f64) -> Vec<LadderStep<f64>> {
-        (0..50)
-            .map(|i| {
-                let x = 8.0 - 0.2 * i as f64;
-                let y = p[0] + p[1] * logistic(x, p) + ripple * (3.0 * x).sin();
-                LadderStep {
-                    alpha: 10f64.powf(x),
-                    chi2: 10f64.powf(y),
-                    entropy: -1.0,
-                    n_good: 1.0,
-                    log_probability: 0.0,
-                    gap: 0.0,
-                    iterations: 1,
-                    converged: true,
-                }
-            })
-            .collect()
+    fn fall(p: &Curve, ripple: f64) -> Vec<LadderStep<f64>> {
+        ladder(50, |alpha| {
+            let x = alpha.log10();
+            (10f64.powf(p[0] + p[1] * logistic(x, p) + ripple * (3.0 * x).sin()), 1.0)
+        })
     }
 
     proptest! {
@@ -207,35 +181,21 @@ mod tests {
         fn recovers_the_kink_of_its_own_curve(
             a in -1.0..4.0, b in 1.0..8.0, c in 3.5..6.0, d in 0.8..3.0,
         ) {
-            let steps = ladder(&[a, b, c, d], 0.0);
-            let AlphaChoice::At(alpha) = Chi2Kink::default().choose(&steps, 100) else {
-                return Err(TestCaseError::fail("refused"));
-            };
-            prop_assert!((alpha.log10() - (c - 2.5 / d)).abs() < 1e-6);
-            let rippled = ladder(&[a, b, c, d], 1e-3);
-            let AlphaChoice::At(alpha) = Chi2Kink::default().choose(&rippled, 100) else {
-                return Err(TestCaseError::fail("refused"));
-            };
-            prop_assert!((alpha.log10() - (c - 2.5 / d)).abs() < 0.1);
-        }
-    }
-
-    fn reason(steps: &[LadderStep<f64>]) -> String {
-        match Chi2Kink::default().choose(steps, 100) {
-            AlphaChoice::Refused(reason) => reason,
-            other => panic!("{other:?}"),
+            let p = [a, b, c, d];
+            let kink = alpha(&Chi2Kink::default(), &fall(&p, 0.0)).log10();
+            prop_assert!((kink - (c - 2.5 / d)).abs() < 1e-6);
+            let rippled = alpha(&Chi2Kink::default(), &fall(&p, 1e-3)).log10();
+            prop_assert!((rippled - (c - 2.5 / d)).abs() < 0.1);
         }
     }
 
     #[test]
     fn refuses_where_there_is_no_kink() {
         // An informative default model, data without noise, and too few steps.
-        assert!(reason(&ladder(&[2.0, 0.2, 4.0, 1.5], 0.0)).contains("factor 1.5"));
-        let mut falling = ladder(&[0.0; 4], 0.0);
-        for s in &mut falling {
-            s.chi2 = s.alpha.powf(1.6);
-        }
-        assert!(reason(&falling).contains("ladder"));
-        assert!(reason(&falling[..3]).contains("usable"));
+        let rule = Chi2Kink::default();
+        assert!(reason(&rule, &fall(&[2.0, 0.2, 4.0, 1.5], 0.0)).contains("factor 1.5"));
+        let falling = ladder(50, |alpha| (alpha.powf(1.6), 1.0));
+        assert!(reason(&rule, &falling).contains("ladder"));
+        assert!(reason(&rule, &falling[..3]).contains("usable"));
     }
 }

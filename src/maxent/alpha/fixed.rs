@@ -1,9 +1,8 @@
 //! A given α.
 
-use super::{AlphaChoice, AlphaRule};
+use super::{AlphaChoice, AlphaRule, LadderView};
 use crate::error::{Result, check_positive};
 use crate::real::Real;
-use crate::solution::LadderStep;
 
 /// The given α > 0, whatever the ladder shows.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,7 +21,7 @@ impl<T: Real> AlphaRule<T> for FixedAlpha<T> {
         Some(self.0)
     }
 
-    fn choose(&self, _ladder: &[LadderStep<T>], _n_data: usize) -> AlphaChoice<T> {
-        AlphaChoice::At(self.0)
+    fn choose(&self, _ladder: &LadderView<T>) -> AlphaChoice<T> {
+        AlphaChoice::at(self.0)
     }
 }
