@@ -388,7 +388,7 @@ mod tests {
     fn one_bad_lane_spoils_no_other() {
         let b = [1.0, 1.0, 1.0, 1.0, 0.0, 0.5, -0.5, 1.0];
         let mut w = [[1.0; LANES]; 2];
-        let mut solve = |w: &[Lanes<f64>; 2], shift: Lanes<f64>| {
+        let solve = |w: &[Lanes<f64>; 2], shift: Lanes<f64>| {
             let mut cholesky = LaneCholesky::<f64>::new(4);
             cholesky.set_weighted_gram(4, &shift, &b, 4, w);
             let definite = cholesky.factor();
