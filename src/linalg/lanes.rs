@@ -98,15 +98,55 @@ pub(super) fn scale<T: Real>(a: &Lanes<T>, c: &mut Lanes<T>) {
     }
 }
 
-/// The sums x·y of all problems.
-pub(crate) fn lane_dots<T: Real>(x: &[Lanes<T>], y: &[Lanes<T>]) -> Lanes<T> {
-    let mut sums = [T::zero(); LANES];
-    for (x, y) in x.iter().zip(y) {
-        for l in 0..LANES {
-            sums[l] += x[l] * y[l];
+vectorised! {
+    /// The sums x·y of all problems.
+    pub(crate) fn lane_dots<'a, T, const FUSED: bool>(
+        x: &'a [Lanes<T>],
+        y: &'a [Lanes<T>],
+    ) -> Lanes<T> {
+        let mut sums = [T::zero(); LANES];
+        for (x, y) in x.iter().zip(y) {
+            multiply_add::<T, FUSED>(x, y, &mut sums);
+        }
+        sums
+    }
+}
+
+vectorised! {
+    /// to = from + t·by in the lanes that are `on`.
+    pub(crate) fn lane_step<'a, T, const FUSED: bool>(
+        to: &'a mut [Lanes<T>],
+        from: &'a [Lanes<T>],
+        t: &'a Lanes<T>,
+        by: &'a [Lanes<T>],
+        on: &'a [bool; LANES],
+    ) -> () {
+        for ((to, from), by) in to.iter_mut().zip(from).zip(by) {
+            let mut moved = *from;
+            multiply_add::<T, FUSED>(t, by, &mut moved);
+            select(on, &moved, to);
         }
     }
-    sums
+}
+
+vectorised! {
+    /// to = from in the lanes that are `on`.
+    pub(crate) fn lane_select<'a, T>(
+        to: &'a mut [Lanes<T>],
+        from: &'a [Lanes<T>],
+        on: &'a [bool; LANES],
+    ) -> () {
+        for (to, from) in to.iter_mut().zip(from) {
+            select(on, from, to);
+        }
+    }
+}
+
+#[inline(always)]
+fn select<T: Real>(on: &[bool; LANES], from: &Lanes<T>, to: &mut Lanes<T>) {
+    for l in 0..LANES {
+        to[l] = if on[l] { from[l] } else { to[l] };
+    }
 }
 
 vectorised! {

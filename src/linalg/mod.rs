@@ -38,10 +38,11 @@ pub(crate) use jacobi::jacobi_svd;
 pub(crate) use lane_band::{LaneBandCholesky, add_panel_product, add_panel_product_t};
 pub(crate) use lane_cholesky::LaneCholesky;
 pub(crate) use lanes::{
-    LaneVec, Lanes, join_lanes, lane_dots, lane_product, lane_product_t, split_lanes,
+    LaneVec, Lanes, join_lanes, lane_dots, lane_product, lane_product_t, lane_select, lane_step,
+    split_lanes,
 };
 pub(crate) use machine::{
-    MatMut, MatRef, Vectorise, dispatch, gemm, gemm_scaled, has_fused_multiply_add,
+    MatMut, MatRef, Vectorise, dispatch, gemm, gemm_scaled, has_fused_multiply_add, vectorised,
 };
 pub(crate) use norm::squared_norm_bound;
 pub(crate) use svd::Svd;

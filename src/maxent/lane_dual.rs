@@ -11,7 +11,7 @@ use super::objective::Objective;
 use crate::linalg::{
     BandedRows, LANES, LaneBandCholesky, LaneCholesky, LaneVec, Lanes, SymmetricBand,
     add_panel_product, add_panel_product_t, join_lanes, lane_dots, lane_product, lane_product_t,
-    split_lanes,
+    lane_select, lane_step, split_lanes,
 };
 use crate::prior::Legendre;
 use crate::real::Real;
@@ -40,19 +40,12 @@ impl<T: Real> Point<T> {
 
     /// Takes over another point in some lanes.
     fn take(&mut self, other: &Self, lanes: &[bool; LANES]) {
-        let select = |to: &mut [Lanes<T>], from: &[Lanes<T>]| {
-            for (to, from) in to.iter_mut().zip(from) {
-                for l in 0..LANES {
-                    to[l] = if lanes[l] { from[l] } else { to[l] };
-                }
-            }
-        };
-        select(&mut self.mu, &other.mu);
-        select(&mut self.nu, &other.nu);
-        select(&mut self.u, &other.u);
-        select(&mut self.h, &other.h);
-        select(&mut self.r_mu, &other.r_mu);
-        select(&mut self.r_nu, &other.r_nu);
+        lane_select(&mut self.mu, &other.mu, lanes);
+        lane_select(&mut self.nu, &other.nu, lanes);
+        lane_select(&mut self.u, &other.u, lanes);
+        lane_select(&mut self.h, &other.h, lanes);
+        lane_select(&mut self.r_mu, &other.r_mu, lanes);
+        lane_select(&mut self.r_nu, &other.r_nu, lanes);
     }
 }
 
@@ -288,16 +281,9 @@ impl<'a, T: Real> LaneDual<'a, T> {
     /// Sets `trial` to point + t·step, in some lanes. Returns the derivatives of Φ along the steps there.
     fn advance(&mut self, t: &Lanes<T>, lanes: &[bool; LANES]) -> Lanes<T> {
         let (p, q, active) = (&self.point, &mut self.trial, self.active);
-        let step = |to: &mut [Lanes<T>], from: &[Lanes<T>], by: &[Lanes<T>]| {
-            for ((a, b), d) in to.iter_mut().zip(from).zip(by) {
-                for l in 0..LANES {
-                    a[l] = if lanes[l] { b[l] + t[l] * d[l] } else { a[l] };
-                }
-            }
-        };
-        step(&mut q.mu[..active], &p.mu, &self.step_mu);
-        step(&mut q.nu, &p.nu, &self.step_nu);
-        step(&mut q.u, &p.u, &self.step_u);
+        lane_step(&mut q.mu[..active], &p.mu, t, &self.step_mu, lanes);
+        lane_step(&mut q.nu, &p.nu, t, &self.step_nu, lanes);
+        lane_step(&mut q.u, &p.u, t, &self.step_u, lanes);
         Self::evaluate(self.legendre, &mut self.split, q, lanes);
         let rows = self.rows.as_ref().map(|rows| (rows, &self.targets[..]));
         Self::residuals(self.modes, &self.data, rows, &self.alpha, active, q);

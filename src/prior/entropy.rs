@@ -3,7 +3,9 @@
 //! φ(h) = Σ [h ln(h/d) − h + d] = −S ≥ 0, zero at h = d; ∇φ = ln(h/d), ∇²φ = diag(1/h), ∇φ*(u) = d e^u.
 //! The kinetic-maxent paper writes S = −Σ h ln(h/d) and renormalises instead.
 
-use super::exponential::{distance_between, excess, exp_shifted, exponent_limit, relative_entropy};
+use super::exponential::{
+    distance_between, exp_shifted, exponent_limit, relative_entropy, weighted_excess,
+};
 use super::{Legendre, Prior};
 use crate::error::{Result, check_all_positive, check_not_empty};
 use crate::linalg::{SymmetricBand, exp};
@@ -80,7 +82,7 @@ impl<T: Real> Legendre<T> for Entropy<T> {
 
     /// Σ h (e^δ − 1 − δ).
     fn divergence(&self, h: &[T], delta: &[T]) -> T {
-        h.iter().zip(delta).map(|(&h, &x)| h * excess(x)).sum()
+        weighted_excess(h, delta)
     }
 
     fn step_limit(&self, u: &[T], du: &[T]) -> T {
