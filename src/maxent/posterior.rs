@@ -225,7 +225,12 @@ impl<T: Real> PreparedMaxEnt<T> {
     /// # Errors
     /// A solution of another method or on another grid; priors whose Hessian is not positive definite there.
     pub fn posterior(&self, solution: &Solution<T>) -> Result<Posterior<T>> {
-        Posterior::new(&self.objective, &self.modes, solution)
+        match (&self.settings.kinetic_search, &solution.report().maxent) {
+            (Some(_), Some(report)) => {
+                Posterior::new(&self.with_kinetic(report.kinetic)?, &self.modes, solution)
+            }
+            _ => Posterior::new(&self.objective, &self.modes, solution),
+        }
     }
 }
 

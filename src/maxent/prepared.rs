@@ -12,6 +12,7 @@ use super::objective::Objective;
 use super::primal::Primal;
 use crate::error::{Error, Result, check_positive};
 use crate::linalg::SymmetricBand;
+use crate::prior::Kinetic;
 use crate::problem::{ForwardModel, Problem};
 use crate::real::Real;
 use crate::solution::{LadderStep, MaxEntReport, Report, Solution, Solver, Status};
@@ -43,7 +44,7 @@ pub struct PreparedMaxEnt<T: Real = f64> {
     pub(super) model: Arc<ForwardModel<T>>,
     pub(super) objective: Objective<T>,
     pub(super) modes: Modes<T>,
-    alphas: Vec<T>,
+    pub(super) alphas: Vec<T>,
 }
 
 impl<T: Real> PreparedMaxEnt<T> {
@@ -70,12 +71,17 @@ impl<T: Real> PreparedMaxEnt<T> {
         &self.model
     }
 
-    fn engine(&self) -> Box<dyn Engine<T> + '_> {
-        if self.settings.solver != MaxEntSolver::Primal && self.objective.has_dual() {
-            Box::new(Dual::new(&self.objective, &self.modes))
+    pub(super) fn engine<'a>(&'a self, objective: &'a Objective<T>) -> Box<dyn Engine<T> + 'a> {
+        if self.settings.solver != MaxEntSolver::Primal && objective.has_dual() {
+            Box::new(Dual::new(objective, &self.modes))
         } else {
-            Box::new(Primal::new(&self.objective, &self.modes))
+            Box::new(Primal::new(objective, &self.modes))
         }
+    }
+
+    /// The objective with a further kinetic prior of weight `lambda`.
+    pub(super) fn with_kinetic(&self, lambda: T) -> Result<Objective<T>> {
+        self.objective.with(lambda, Arc::new(Kinetic::natural(self.model.grid())?))
     }
 
     /// `Err` unless `problem` has the kernel, axes and noise prepared for.
@@ -110,9 +116,27 @@ impl<T: Real> PreparedMaxEnt<T> {
         observer: &mut dyn FnMut(&LadderStep<T>) -> ControlFlow<()>,
     ) -> Result<Solution<T>> {
         self.check(problem)?;
-        let PreparedMaxEnt { settings, objective, modes, alphas, .. } = self;
+        let PreparedMaxEnt { settings, modes, alphas, .. } = self;
         let data = modes.project(problem.whitened_data());
-        let mut engine = self.engine();
+        let mut stopped = false;
+        let mut watch = |step: &LadderStep<T>| {
+            stopped = stopped || observer(step).is_break();
+            if stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let n_data = problem.whitened_data().len();
+        let (searched, kinetic, kinetic_steps);
+        let objective = match &settings.kinetic_search {
+            None => {
+                (kinetic, kinetic_steps) = (settings.kinetic, Vec::new());
+                &self.objective
+            }
+            Some(search) => {
+                (kinetic, kinetic_steps) = search.run(self, &data, n_data, &mut watch)?;
+                searched = self.with_kinetic(kinetic)?;
+                &searched
+            }
+        };
+        let mut engine = self.engine(objective);
         engine.reset(&data);
         let (tolerance, max_iterations) = (settings.tolerance, settings.max_iterations);
         let ladder = Ladder::run(
@@ -120,9 +144,9 @@ impl<T: Real> PreparedMaxEnt<T> {
             alphas,
             settings.ladder_tolerance,
             max_iterations,
-            observer,
+            &mut watch,
         );
-        let (rule, n_data) = (settings.alpha.as_ref(), problem.whitened_data().len());
+        let rule = settings.alpha.as_ref();
         let decision = Decision::make(rule, &ladder, n_data)?;
         let solving = Solving { problem, objective, tolerance, max_iterations };
         let answer = solving.mixture(engine.as_mut(), &ladder, &decision.mixture)?;
@@ -142,7 +166,8 @@ impl<T: Real> PreparedMaxEnt<T> {
             rule: rule.name(),
             solver: engine.name(),
             alpha: decision.alpha(),
-            kinetic: settings.kinetic,
+            kinetic,
+            kinetic_steps,
             entropy: outcome.entropy,
             n_good: outcome.n_good,
             interval: decision.interval,

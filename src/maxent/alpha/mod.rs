@@ -14,7 +14,7 @@ mod gcv;
 mod historic;
 mod kink;
 mod line_fit;
-mod slack;
+pub(super) mod slack;
 #[cfg(test)]
 mod test_ladder;
 mod view;
