@@ -34,9 +34,10 @@
 //! |---|---|
 //! | data with error bars, a covariance, Monte Carlo bins | [`Measurement`], [`Bins`] |
 //! | an equation | [`Kernel`] and its implementations ([`FermionTime`], [`FermionMatsubara`], …, [`FromFn`]) |
+//! | moments, a known tail, other linear constraints | [`WithRows`]; exactly the norm: [`MaxEnt::fix_norm`] |
 //! | a real-frequency axis | [`FrequencyGrid`] |
 //! | something to solve | [`Problem`]; [`ForwardModel`] prepared once for many data vectors |
-//! | maximum entropy | [`MaxEnt`], [`DefaultModel`], [`Prior`] |
+//! | maximum entropy | [`MaxEnt`], [`DefaultModel`], [`Prior`]; of either sign [`PositiveNegativeEntropy`] |
 //! | a rule for α | [`AlphaRule`]: [`Gcv`], [`Cp`], [`Chi2Kink`], [`Curvature`], [`LineFit`], [`Historic`], [`Classic`], [`Bryan`], [`FixedAlpha`]; for the kinetic weight [`KineticSearch`] |
 //! | sparse, non-negative or quadratic fits | [`ProximalGradient`] (ISTA, FISTA), [`BasisPursuit`], [`SparseModelling`], [`Nnls`], [`Ridge`]; operators under [`Prox`] |
 //! | iterations of your own | [`FixedPointMap`], [`iterate`]; around any map [`Relaxed`], [`Accelerated`], [`Anderson`]; splittings [`Admm`], [`DouglasRachford`], [`PrimalDual`] |
@@ -44,6 +45,7 @@
 //! | networks | [`Rlista`], [`Unrolled`], [`Layer`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`] |
 //! | error bars of an answer | [`Posterior`] of maximum entropy; [`Bootstrap`], [`Jackknife`] of any solver |
 //! | a self-energy | [`SelfEnergy`] |
+//! | a matrix of Green's functions | [`MatrixProblem`], [`MatrixMaxEnt`] |
 //! | an answer | [`Solution`]: [`Spectrum`], back-continued data, [`Report`] with its [`Certificate`] |
 //!
 //! # Conventions
@@ -76,6 +78,7 @@ mod gradient_check;
 mod grid;
 mod kernel;
 mod linalg;
+mod matrix_valued;
 mod maxent;
 mod network;
 mod noise;
@@ -109,9 +112,10 @@ pub use grid::FrequencyGrid;
 pub use kernel::{
     BosonMatsubara, BosonMatsubaraSymmetric, BosonTime, BosonTimeSymmetric, Density,
     FermionMatsubara, FermionMatsubaraSymmetric, FermionTime, FermionTimeSymmetric, FromComplexFn,
-    FromFn, Kernel, Laplace, Matsubara, Transformed,
+    FromFn, Kernel, Laplace, Matsubara, Transformed, WithRows,
 };
 pub use linalg::{BandedRows, SymmetricBand};
+pub use matrix_valued::{MatrixMaxEnt, MatrixProblem, MatrixSolution, Positivity};
 pub use maxent::{
     AlphaChoice, AlphaPick, AlphaRule, Bryan, Chi2Kink, Classic, Cp, Curvature, FixedAlpha, Gcv,
     Historic, KineticSearch, LadderView, LineFit, MaxEnt, MaxEntGradient, MaxEntSolver, Posterior,
@@ -133,7 +137,10 @@ pub use operator::{
     ComposedOperator, Convolution, LinearOperator, NormEstimate, ScaledOperator, StackedOperator,
     check_adjoint, estimate_norm,
 };
-pub use prior::{Entropy, Kinetic, Legendre, Prior};
+pub use prior::{
+    BayesianReconstruction, Entropy, GaussianProcess, Kinetic, L1Prior, Legendre,
+    PositiveNegativeEntropy, Prior, SumRule,
+};
 pub use problem::{Fingerprint, ForwardModel, Problem};
 pub use prox::{
     AffineSet, BandedQuadratic, BoxConstraint, Conjugate, ConjugateOf, ElasticNet, Entropic,
@@ -145,7 +152,7 @@ pub use prox::{
 pub use rand;
 pub use real::Real;
 pub use resampling::{Bands, Bootstrap, Jackknife, ReplicaInfo, ResampledValue, ResamplingMethod};
-pub use self_energy::{ContinuedSelfEnergy, SelfEnergy, SelfEnergyTail};
+pub use self_energy::{ContinuedSelfEnergy, NormalizedSelfEnergy, SelfEnergy, SelfEnergyTail};
 pub use solution::{
     Certificate, KineticStep, LadderStep, MaxEntReport, PenaltyReport, Report, Solution, Solver,
     Status, Warning,
@@ -154,7 +161,7 @@ pub use sparse::{
     BasisPursuit, BatchOutcome, BatchSolution, DataView, LeastSquares, Nnls, ProximalGradient,
     ProximalGradientMap, Ridge, RidgeRule, SparseModelling, SparsityRule, SparsityStep,
 };
-pub use spectrum::{DefaultModel, Peak, Spectrum};
+pub use spectrum::{DefaultModel, DefaultPeak, Peak, Spectrum};
 pub use synthetic::{
     AugmentedSet, GaussianMixture, NoiseLevel, PeakRange, SampleStream, TrainingSet, TrainingSource,
 };

@@ -173,16 +173,12 @@ impl<T: Real> SelfEnergy<T> {
         Ok(Fit { hartree, norm, chi2: chi2_re + chi2_im })
     }
 
-    /// Continues (Σ − Σ_H)/s on `grid` by any solver of a normalised spectrum.
+    /// (Σ − Σ_H)/s: data like those of a Green's function, with a spectrum of norm one.
     ///
     /// # Errors
     /// Those of [`tail`](Self::tail) unless both Hartree term and norm are given; a Hartree term that is not
-    /// finite; a norm that is not positive; those of the solver.
-    pub fn solve(
-        &self,
-        grid: &FrequencyGrid<T>,
-        solver: &(impl Solver<T> + ?Sized),
-    ) -> Result<ContinuedSelfEnergy<T>> {
+    /// finite; a norm that is not positive.
+    pub fn normalized(&self) -> Result<NormalizedSelfEnergy<T>> {
         let known = |value: T| Estimate { value, deviation: T::zero() };
         let (given, tail) = (self.hartree.zip(self.norm), self.tail());
         let tail = if given.is_some() { tail.ok() } else { Some(tail?) };
@@ -198,8 +194,43 @@ impl<T: Real> SelfEnergy<T> {
             .collect();
         let data = Measurement::new(self.data.x(), &shifted, self.data.whitening().clone())?;
         let data = data.scaled(T::one() / norm.value)?;
-        let solution = solver.solve(&Problem::new(&FermionMatsubara, &data, grid)?)?;
-        Ok(ContinuedSelfEnergy { hartree, norm, tail, solution })
+        Ok(NormalizedSelfEnergy { hartree, norm, tail, data })
+    }
+
+    /// Continues the [`normalized`](Self::normalized) self-energy on `grid` by any solver.
+    ///
+    /// # Errors
+    /// Those of [`normalized`](Self::normalized) and of the solver.
+    pub fn solve(
+        &self,
+        grid: &FrequencyGrid<T>,
+        solver: &(impl Solver<T> + ?Sized),
+    ) -> Result<ContinuedSelfEnergy<T>> {
+        let normalized = self.normalized()?;
+        let problem = Problem::new(&FermionMatsubara, normalized.data(), grid)?;
+        Ok(normalized.continued(solver.solve(&problem)?))
+    }
+}
+
+/// A self-energy less its Hartree term and divided by its norm.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NormalizedSelfEnergy<T: Real = f64> {
+    hartree: Estimate<T>,
+    norm: Estimate<T>,
+    tail: Option<SelfEnergyTail<T>>,
+    data: Measurement<T>,
+}
+
+impl<T: Real> NormalizedSelfEnergy<T> {
+    /// (Σ(iω_n) − Σ_H)/s with its noise, data of [`FermionMatsubara`].
+    pub fn data(&self) -> &Measurement<T> {
+        &self.data
+    }
+
+    /// The self-energy on the real axis, from a solution for [`data`](Self::data).
+    pub fn continued(&self, solution: Solution<T>) -> ContinuedSelfEnergy<T> {
+        let NormalizedSelfEnergy { hartree, norm, tail, .. } = *self;
+        ContinuedSelfEnergy { hartree, norm, tail, solution }
     }
 }
 

@@ -377,6 +377,11 @@ impl<T: Real> Solution<T> {
         Ok(Solution { spectrum, fit, report })
     }
 
+    /// Drops the warnings that a method knows better than to give.
+    pub(crate) fn retain_warnings(&mut self, keep: impl FnMut(&Warning) -> bool) {
+        self.report.warnings.retain(keep);
+    }
+
     /// The spectrum.
     pub fn spectrum(&self) -> &Spectrum<T> {
         &self.spectrum

@@ -3,13 +3,15 @@
 use fredholm::nalgebra::DMatrix;
 use fredholm::{
     Adjoint, AdjointSolver, Bins, BosonTimeSymmetric, BoxConstraint, Bryan, Chi2Kink, Cp,
-    Curvature, DefaultModel, Density, Error, FermionMatsubara, FermionTime, FixedAlpha,
-    ForwardModel, FrequencyGrid, FromFn, Gcv, Historic, IterationOptions, Kernel, KineticSearch,
-    Laplace, LineFit, MaxEnt, Measurement, Problem, ProximalGradient, ProximalGradientMap, Simplex,
-    SoftThreshold, Solver, Spectrum, Transformed, Whitening,
+    Curvature, DefaultModel, DefaultPeak, Density, Entropy, Error, FermionMatsubara, FermionTime,
+    FixedAlpha, ForwardModel, FrequencyGrid, FromFn, Gcv, Historic, IterationOptions, Kernel,
+    KineticSearch, Laplace, LineFit, MaxEnt, Measurement, PositiveNegativeEntropy, Problem,
+    ProximalGradient, ProximalGradientMap, Simplex, SoftThreshold, Solver, Spectrum, SumRule,
+    Transformed, Whitening, WithRows,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
+use std::sync::Arc;
 
 const TAU: [f64; 4] = [0.0, 1.0, 2.0, 3.0];
 const G: [f64; 4] = [0.5, 0.2, 0.2, 0.5];
@@ -188,6 +190,26 @@ fn parameters_of_solvers() {
         says(&result.unwrap_err(), &[name]);
     };
     fails(MaxEnt::default().kinetic(-1.0).solve(&p), "kinetic");
+    fails(MaxEnt::default().preblur(0.0).solve(&p), "preblur");
+    fails(MaxEnt::default().fix_norm(true).norm(-1.0).solve(&p), "norm");
+    for peaks in [vec![], vec![DefaultPeak { weight: -1.0, centre: 0.0, width: 1.0 }]] {
+        let name = if peaks.is_empty() { "peaks" } else { "weight" };
+        let models = [DefaultModel::Gaussians(peaks.clone()), DefaultModel::Lorentzians(peaks)];
+        for model in models {
+            fails(MaxEnt::default().default_model(model).solve(&p), name);
+        }
+    }
+    for moments in [vec![], vec![0.0, -1.0], vec![0.0, 1e3], vec![f64::NAN]] {
+        let model = DefaultModel::Moments(moments);
+        fails(MaxEnt::default().default_model(model).solve(&p), "moments");
+    }
+    let (short, d) = (PositiveNegativeEntropy::symmetric(vec![0.1; 7]).unwrap(), vec![0.1; 31]);
+    fails(MaxEnt::default().scaled_prior(Arc::new(short)).solve(&p), "scaled prior");
+    let sum = SumRule::new(Arc::new(Entropy::new(d).unwrap()), 1.0).unwrap();
+    fails(
+        MaxEnt::default().scaled_prior(Arc::new(sum)).fix_norm(true).solve(&p),
+        "conjugate_gradient_of_sum",
+    );
     fails(MaxEnt::default().kinetic(f64::NAN).solve(&p), "kinetic");
     fails(MaxEnt::default().norm(0.0).solve(&p), "norm");
     fails(MaxEnt::default().tolerance(0.0).solve(&p), "tolerance");
@@ -334,4 +356,25 @@ fn models_check_their_whitening() {
     let whitening = Whitening::from_errors(&[1.0; 3]).unwrap();
     let model = ForwardModel::new(&FermionTime::new(3.0).unwrap(), &TAU, &grid(), whitening);
     assert!(matches!(model.map(drop), Err(Error::LengthMismatch { .. })));
+}
+
+#[test]
+fn further_rows_without_their_data() {
+    let kernel = || WithRows::new(FermionTime::new(3.0).unwrap());
+    let data = Measurement::with_uniform_error(&TAU, &G, 1e-2).unwrap();
+    for (result, words) in [
+        (Problem::new(&kernel().moment(0), &data, &grid()), ["data", "5"]),
+        (Problem::new(&kernel(), &data, &grid()), ["further rows", "empty"]),
+        (Problem::new(&kernel().row(|_| f64::NAN), &data, &grid()), ["kernel", "finite"]),
+    ] {
+        says(&result.map(drop).unwrap_err(), &words);
+    }
+    for (values, errors, name) in [
+        (&[][..], &[][..], "values"),
+        (&[1.0][..], &[][..], "errors"),
+        (&[1.0][..], &[0.0][..], "errors"),
+        (&[f64::NAN][..], &[1.0][..], "values"),
+    ] {
+        says(&data.with_rows(values, errors).map(drop).unwrap_err(), &[name]);
+    }
 }

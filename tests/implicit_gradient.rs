@@ -3,11 +3,11 @@
 use fredholm::nalgebra::{DMatrix, DVector};
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
-    Accelerated, Adjoint, AdjointSolver, BosonTimeSymmetric, DefaultModel, ElasticNet, Entropic,
-    FermionMatsubara, FermionTime, FixedAlpha, FrequencyGrid, FromFn, IterationOptions, Kernel,
-    Kinetic, Laplace, LogSum, MaxEnt, Measurement, OneSidedSoftThreshold, Problem, Prox,
-    ProximalGradientMap, Real, Relaxed, Simplex, SoftThreshold, Solver, Spectrum, Status,
-    TotalVariation, iterate,
+    Accelerated, Adjoint, AdjointSolver, BayesianReconstruction, BosonTimeSymmetric, DefaultModel,
+    ElasticNet, Entropic, FermionMatsubara, FermionTime, FixedAlpha, FrequencyGrid, FromFn,
+    IterationOptions, Kernel, Kinetic, Laplace, LogSum, MaxEnt, Measurement, OneSidedSoftThreshold,
+    Problem, Prox, ProximalGradientMap, Real, Relaxed, Simplex, SoftThreshold, Solver, Spectrum,
+    Status, TotalVariation, iterate,
 };
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -109,21 +109,30 @@ fn maximum_entropy() {
             .map(|(w, dw)| dw * 0.3 / (1.0 + 0.2 * (w - 0.3) * (w - 0.3)))
             .collect();
         let ridge = Arc::new(Kinetic::dirichlet(&case.grid).unwrap());
-        let builder = |d: &[f64], alpha: f64, lambda: f64, weight: f64| {
+        let norm: f64 = d.iter().sum();
+        let builder = |fixed: bool, d: &[f64], alpha: f64, lambda: f64, weight: f64| {
             let values: Vec<f64> = d.iter().zip(widths).map(|(d, w)| d / w).collect();
             let density = problem.model().density();
             let spectrum = Spectrum::new(case.grid.clone(), values, density).unwrap();
             MaxEnt::default()
                 .default_model(DefaultModel::Spectrum { spectrum, floor: 1e-12 })
-                .norm(d.iter().sum())
+                // A free norm is that of the default model; a fixed one stays.
+                .norm(if fixed { norm } else { d.iter().sum() })
+                .fix_norm(fixed)
                 .kinetic(lambda)
                 .prior(weight, ridge.clone())
                 .alpha(FixedAlpha(alpha))
                 .tolerance(1e-24)
         };
-        for (alpha, lambda, weight) in [(10.0, 0.0, 0.0), (1.0, 0.3, 0.0), (0.1, 0.05, 0.02)] {
+        for (fixed, alpha, lambda, weight) in [
+            (false, 10.0, 0.0, 0.0),
+            (false, 1.0, 0.3, 0.0),
+            (false, 0.1, 0.05, 0.02),
+            (true, 3.0, 0.0, 0.0),
+            (true, 0.3, 0.05, 0.02),
+        ] {
             let solve = |problem: &Problem, d: &[f64], alpha, lambda, weight| {
-                let solution = builder(d, alpha, lambda, weight).solve(problem).unwrap();
+                let solution = builder(fixed, d, alpha, lambda, weight).solve(problem).unwrap();
                 assert!(solution.report().status.is_success(), "{}", solution.report());
                 solution
             };
@@ -133,7 +142,7 @@ fn maximum_entropy() {
             };
             let solution = solve(&problem, &d, alpha, lambda, weight);
             let sensitivity =
-                builder(&d, alpha, lambda, weight).sensitivity(&problem, &solution).unwrap();
+                builder(fixed, &d, alpha, lambda, weight).sensitivity(&problem, &solution).unwrap();
             assert!(sensitivity.distance() < 1e-10, "{:e}", sensitivity.distance());
             let gradient = sensitivity.vjp_weights(&upstream).unwrap();
 
@@ -180,6 +189,45 @@ fn maximum_entropy() {
             }
         }
     }
+}
+
+/// An entropy other than Skilling's: data and weight.
+#[test]
+fn bayesian_reconstruction() {
+    let case = &cases()[0];
+    let problem = problem(case, 1e-2);
+    let d: Vec<f64> = case.grid.weights().iter().map(|w| w / 6.0).collect();
+    let upstream = normal(d.len(), 8);
+    let entropy = Arc::new(BayesianReconstruction::new(d.clone(), case.grid.weights()).unwrap());
+    let maxent = |alpha: f64| {
+        let maxent = MaxEnt::default().scaled_prior(entropy.clone());
+        maxent.alpha(FixedAlpha(alpha)).tolerance(1e-24)
+    };
+    let alpha = 0.3;
+    let loss = |data: &[f64], alpha: f64| -> f64 {
+        let solution = maxent(alpha).solve(&problem.with_data(data).unwrap()).unwrap();
+        assert!(solution.report().status.is_success(), "{}", solution.report());
+        solution.spectrum().weights().iter().zip(&upstream).map(|(h, v)| h * v).sum()
+    };
+    let by_data: Vec<f64> = (0..problem.data().len())
+        .map(|i| {
+            let mut g = problem.data().to_vec();
+            let f = |x| {
+                g[i] = x;
+                loss(&g, alpha)
+            };
+            central(f, problem.data()[i], 1e-5)
+        })
+        .collect();
+    let by_alpha = central(|a| loss(problem.data(), a), alpha, 3e-3);
+    let solution = maxent(alpha).solve(&problem).unwrap();
+    let sensitivity = maxent(alpha).sensitivity(&problem, &solution).unwrap();
+    let gradient = sensitivity.vjp_weights(&upstream).unwrap();
+    assert!(gradient.default_weights.is_empty());
+    let error = deviation(&gradient.data, &by_data);
+    assert!(error < 1e-6, "{error:e}");
+    let error = deviation(&[gradient.alpha], &[by_alpha]);
+    assert!(error < 1e-6, "{error:e}");
 }
 
 /// A well-conditioned 12 × 8 kernel, so that iterations end at rounding.

@@ -133,6 +133,28 @@ fn the_posterior_has_its_limits() {
     assert!(norm > 1e-11 && norm < 2.0_f64.sqrt() * 1e-9, "{norm:e}");
 }
 
+/// With Σh fixed the covariance is Γ⁻¹ − Γ⁻¹11ᵀΓ⁻¹/1ᵀΓ⁻¹1: that of a Gaussian conditioned on its sum.
+#[test]
+fn a_fixed_norm_leaves_no_doubt_about_itself() {
+    let (problem, _) = problem(25, 51, 1e-2, 3);
+    let maxent = MaxEnt::default().fix_norm(true).alpha(FixedAlpha(5.0));
+    let solution = maxent.solve(&problem).unwrap();
+    let posterior = maxent.posterior(&problem, &solution).unwrap();
+    let free = dense_covariance(&problem, &solution.spectrum().weights(), 5.0, 0.0);
+    let one = DVector::from_element(51, 1.0);
+    let along = &free * &one;
+    let exact = &free - &along * along.transpose() / one.dot(&along);
+    assert!((posterior.covariance() - &exact).amax() < 1e-9 * free.amax());
+    let norm = posterior.moment(0);
+    assert!((norm.value - 1.0).abs() < 1e-12 && norm.deviation < 1e-8 * along.sum().sqrt());
+    // What one half gains the other loses.
+    let halves = posterior.window_covariance(&[(-4.0, 0.3), (0.3, 4.0)]).unwrap();
+    assert!((halves[(0, 0)] + halves[(0, 1)]).abs() < 1e-9 * halves[(0, 0)]);
+    let plain = MaxEnt::default().alpha(FixedAlpha(5.0));
+    let plain = plain.posterior(&problem, &solution).unwrap();
+    assert!(plain.window(-4.0, 0.3).unwrap().deviation > halves[(0, 0)].sqrt());
+}
+
 /// Where α is large against the fluctuations the prior is Gaussian: spectra drawn from it, data drawn from
 /// them, and (c·h − c·ĥ)/deviation is standard normal: its square has mean 1 ± √(2/draws).
 #[test]

@@ -2,15 +2,17 @@
 
 use crate::fault::Fault;
 use crate::kernels::KERNELS;
-use crate::methods::{LAMBDA_RULES, METHODS, RULES};
+use crate::maxent::RULES;
+use crate::methods::{LAMBDA_RULES, METHODS};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-/// An option that takes a value.
+/// An option.
 struct Opt {
     name: &'static str,
+    /// What its value is called; empty for an option that takes none.
     value: &'static str,
     help: &'static [&'static str],
 }
@@ -73,16 +75,27 @@ const OPTIONS: &[Opt] = &[
         help: &[
             "covariance from Monte Carlo bins, one bin a line; complex: all",
             "real parts, then all imaginary parts. With --rows, covariance",
-            "and bins are those of the selected rows or of all rows",
+            "and bins are those of the selected rows or of all rows. Few bins",
+            "make its inverse too large: corrected (Hartlap) or, with fewer",
+            "than 2.5 bins a datum, shrunk towards the diagonal; the report",
+            "says which",
         ],
     },
+    Opt {
+        name: "--rebin",
+        value: "M",
+        help: &["average M consecutive bins; auto: until they are independent"],
+    },
+    Opt { name: "--shrink", value: "", help: &["shrink the covariance of the bins in any case"] },
     Opt { name: "--method", value: "NAME", help: &["the method, see below (maxent)"] },
     Opt {
         name: "--default",
         value: "MODEL",
         help: &[
             "maxent: default model flat (the default), gaussian:MU:SIGMA,",
-            "or a FILE with omega and D, interpolated linearly",
+            "lorentzian:MU:HALFWIDTH, several of a kind as gaussian:MU:SIGMA:",
+            "WEIGHT+gaussian:..., moments:MEAN:VARIANCE, or a FILE with omega",
+            "and D, interpolated linearly",
         ],
     },
     Opt {
@@ -93,6 +106,7 @@ const OPTIONS: &[Opt] = &[
             "sparse: the spectrum integrates to N (whatever fits)",
         ],
     },
+    Opt { name: "--fix-norm", value: "", help: &["maxent: the spectrum has exactly that norm"] },
     Opt {
         name: "--alpha",
         value: "RULE",
@@ -103,6 +117,43 @@ const OPTIONS: &[Opt] = &[
         value: "L",
         help: &["maxent: weight of the kinetic prior (L/2) int (dA/domega)^2 (0)"],
     },
+    Opt {
+        name: "--entropy",
+        value: "NAME",
+        help: &[
+            "maxent: skilling (the default), bayesian-reconstruction, or",
+            "positive-negative for a spectrum of either sign, the default",
+            "model then being that of its positive and of its negative part",
+        ],
+    },
+    Opt {
+        name: "--preblur",
+        value: "B",
+        help: &["maxent: the spectrum is a hidden one blurred by a Gaussian of width B"],
+    },
+    Opt {
+        name: "--tolerance",
+        value: "T",
+        help: &["maxent: solve to gap/(alpha norm) <= T (1e-11); 5e-13 proves 1e-6 in L1"],
+    },
+    Opt {
+        name: "--window",
+        value: "MIN:MAX",
+        help: &[
+            "maxent: weight between two frequencies with its error bar from",
+            "the posterior covariance; several as MIN:MAX,MIN:MAX",
+        ],
+    },
+    Opt {
+        name: "--self-energy",
+        value: "",
+        help: &[
+            "fermion-matsubara: the data are a self-energy. Hartree term and",
+            "norm are taken from its tail unless --hartree, --norm are given;",
+            "-Im Sigma/(pi norm) is continued, Re and Im Sigma are written too",
+        ],
+    },
+    Opt { name: "--hartree", value: "H", help: &["the Hartree term of --self-energy"] },
     Opt {
         name: "--lambda",
         value: "RULE",
@@ -118,6 +169,16 @@ const OPTIONS: &[Opt] = &[
         value: "N",
         help: &["ista, fista: limit of the iterations (10000)"],
     },
+    Opt {
+        name: "--bootstrap",
+        value: "N",
+        help: &[
+            "error bands from N replicas of the data, drawn from --bins or",
+            "else from the noise about the fit, alpha or lambda kept:",
+            "further columns with deviation, 16 % and 84 % quantile",
+        ],
+    },
+    Opt { name: "--seed", value: "S", help: &["the seed of --bootstrap (1)"] },
     Opt {
         name: "--output",
         value: "FILE",
@@ -187,6 +248,10 @@ impl Args {
                 return Err(Fault::new(format!("{name}: unknown option, try --help")));
             };
             let value = match attached {
+                Some(value) if option.value.is_empty() => {
+                    return Err(Fault::option(name, &value, "no value"));
+                }
+                _ if option.value.is_empty() => Some(String::new()),
                 Some(value) => Some(value),
                 None => arguments.next().transpose()?.filter(|v| !v.starts_with("--")),
             };
@@ -247,6 +312,13 @@ impl Args {
         self.text(name).map(parse).transpose()
     }
 
+    /// An option's value as a seed.
+    pub(crate) fn seed(&self, name: &'static str) -> Result<Option<u64>, Fault> {
+        let parse =
+            |text: &str| text.parse().map_err(|_| Fault::option(name, text, "a whole number"));
+        self.text(name).map(parse).transpose()
+    }
+
     /// An option's value as a count.
     pub(crate) fn count(&self, name: &'static str) -> Result<Option<usize>, Fault> {
         let parse = |text: &str| {
@@ -279,7 +351,8 @@ pub(crate) fn usage() -> String {
             }
         }
     };
-    list("", &mut OPTIONS.iter().map(|o| (format!("{} {}", o.name, o.value), o.help)));
+    let head = |o: &Opt| format!("{} {}", o.name, o.value).trim_end().to_owned();
+    list("", &mut OPTIONS.iter().map(|o| (head(o), o.help)));
     list(
         "  --help                     this text\n\nKernels:\n",
         &mut KERNELS.iter().map(|k| (k.name.into(), k.help)),

@@ -1,11 +1,13 @@
 //! The data file and what is known of its noise.
 
-use crate::args::{Args, FRACTION, NONZERO, POSITIVE};
+use crate::args::{Args, FINITE, FRACTION, NONZERO, POSITIVE};
 use crate::fault::Fault;
 use crate::kernels::KernelKind;
 use crate::table::Table;
 use fredholm::nalgebra::DMatrix;
-use fredholm::{Bins, CovarianceEstimator, Error, Measurement, Whitening};
+use fredholm::{
+    Bins, CovarianceEstimator, Error, Measurement, NormalizedSelfEnergy, SelfEnergy, Whitening,
+};
 use std::ops::Range;
 
 /// The data read, with the places they were read from.
@@ -14,6 +16,8 @@ pub(crate) struct Data {
     pub(crate) measurement: Measurement,
     /// Standard deviations of the data.
     pub(crate) sigma: Vec<f64>,
+    /// The bins the noise was taken from, averaged as asked for.
+    pub(crate) bins: Option<Bins>,
     pub(crate) doubts: Vec<String>,
     columns: Columns,
 }
@@ -100,7 +104,29 @@ impl Data {
         let locate = |e| table.locate(&e, |argument, index| columns.cell(argument, index));
         let noise = Noise::from_args(args, &table, &columns, scale, &values)?;
         let measurement = Measurement::new(&x, &values, noise.whitening).map_err(locate)?;
-        Ok(Data { table, measurement, sigma: noise.sigma, doubts: noise.doubts, columns })
+        let Noise { sigma, bins, doubts, .. } = noise;
+        Ok(Data { table, measurement, sigma, bins, doubts, columns })
+    }
+
+    /// Replaces the data by a self-energy's, less its Hartree term and divided by its norm.
+    ///
+    /// What is then known of it: the continued self-energy wants it.
+    pub(crate) fn normalize(&mut self, args: &Args) -> Result<NormalizedSelfEnergy, Fault> {
+        let refuse = |e: Error| Fault::new(format!("--self-energy: {e}"));
+        let mut self_energy = SelfEnergy::new(&self.measurement).map_err(refuse)?;
+        if let Some(hartree) = args.number("--hartree", FINITE)? {
+            self_energy = self_energy.hartree(hartree);
+        }
+        if let Some(norm) = args.number("--norm", POSITIVE)? {
+            self_energy = self_energy.norm(norm);
+        }
+        let normalized = self_energy.normalized().map_err(refuse)?;
+        self.measurement = normalized.data().clone();
+        let deviations = self.measurement.whitening().deviations();
+        self.sigma = deviations;
+        // They are those of the self-energy itself.
+        self.bins = None;
+        Ok(normalized)
     }
 
     /// The library refused the data.
@@ -134,6 +160,7 @@ struct Noise {
     whitening: Whitening,
     /// Standard deviations of the data.
     sigma: Vec<f64>,
+    bins: Option<Bins>,
     doubts: Vec<String>,
 }
 
@@ -153,8 +180,15 @@ impl Noise {
             return Err(Fault::new(format!("{second}: expected only one of it and {first}")));
         }
         let cut = args.number("--covariance-cut", FRACTION)?;
-        let idle = cut.filter(|_| matches!(option, None | Some("--error")));
-        let doubts = idle.map(|_| "--covariance-cut has no effect on error bars".to_owned());
+        let mut doubts = Vec::new();
+        if cut.is_some() && matches!(option, None | Some("--error")) {
+            doubts.push("--covariance-cut has no effect on error bars".to_owned());
+        }
+        for name in ["--rebin", "--shrink"] {
+            if args.has(name) && option != Some("--bins") {
+                doubts.push(format!("{name} has no effect without --bins"));
+            }
+        }
         let cut = cut.unwrap_or(Whitening::<f64>::default_cut());
         let noise = match option {
             Some("--error") => {
@@ -166,6 +200,7 @@ impl Noise {
                 Ok(Noise {
                     whitening: Whitening::from_errors(&sigma).map_err(refuse)?,
                     sigma,
+                    bins: None,
                     doubts: Vec::new(),
                 })
             }
@@ -194,7 +229,7 @@ impl Noise {
         let sigma: Vec<f64> = (0..columns.len()).map(error).collect();
         let whitening = Whitening::from_errors(&sigma)
             .map_err(|e| table.locate(&e, |argument, index| columns.cell(argument, index)))?;
-        Ok(Noise { whitening, sigma, doubts: Vec::new() })
+        Ok(Noise { whitening, sigma, bins: None, doubts: Vec::new() })
     }
 
     /// From the covariance of the data.
@@ -234,7 +269,7 @@ impl Noise {
             e => table.locate(&e, |_, index| Some((*kept.get(index % n)?, *kept.get(index / n)?))),
         })?;
         let sigma = (0..n).map(|i| matrix[(i, i)].sqrt()).collect();
-        Ok(Noise { whitening, sigma, doubts: Vec::new() })
+        Ok(Noise { whitening, sigma, bins: None, doubts: Vec::new() })
     }
 
     /// From Monte Carlo bins.
@@ -258,21 +293,42 @@ impl Noise {
             })
         };
         let bins = Bins::new(matrix).map_err(locate)?;
-        let whitening =
-            Whitening::from_bins(&bins, CovarianceEstimator::default(), cut).map_err(locate)?;
-        let (mean, sigma) = (bins.mean(), bins.errors());
+        let (mean, mut doubts) = (bins.mean(), Vec::new());
+        let bins = match args.text("--rebin") {
+            None => bins,
+            Some("auto") => {
+                let rebinning = bins.autorebin().map_err(locate)?;
+                if rebinning.factor > 1 || !rebinning.independent {
+                    doubts.push(rebinning.to_string());
+                }
+                rebinning.bins
+            }
+            Some(text) => {
+                let most = bins.count() / 2;
+                let m = text.parse().ok().filter(|m| (1..=most).contains(m));
+                let expected = format!("auto or a whole number from 1 to {most}, half the bins");
+                bins.rebin(m.ok_or_else(|| Fault::option("--rebin", text, expected))?)
+                    .map_err(locate)?
+            }
+        };
+        let estimator = match args.has("--shrink") {
+            true => CovarianceEstimator::Shrinkage,
+            false => CovarianceEstimator::default(),
+        };
+        let whitening = Whitening::from_bins(&bins, estimator, cut).map_err(locate)?;
+        let sigma = bins.errors();
         // Data that are constant over the bins have no error bar to compare with.
         let off =
             |i: usize| if sigma[i] > 0.0 { (values[i] - mean[i]).abs() / sigma[i] } else { 0.0 };
         let furthest = (0..n).map(off).fold(0.0, f64::max);
-        let doubts = (furthest > 1.0).then(|| {
-            format!(
+        if furthest > 1.0 {
+            doubts.push(format!(
                 "the data are not the mean of {}, from which they differ by up to {furthest:.1} error \
                  bars; the data are used with the covariance of the bins",
                 table.path().display()
-            )
-        });
-        Ok(Noise { whitening, sigma, doubts: doubts.into_iter().collect() })
+            ));
+        }
+        Ok(Noise { whitening, sigma, bins: Some(bins), doubts })
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::args::{Args, FINITE, POSITIVE, number};
 use crate::fault::Fault;
 use crate::table::Table;
-use fredholm::{DefaultModel, Density, Error, FrequencyGrid, Result, Spectrum};
+use fredholm::{DefaultModel, DefaultPeak, Density, Error, FrequencyGrid, Result, Spectrum};
 
 /// A shape of grid by name.
 struct Shape {
@@ -113,14 +113,20 @@ pub(crate) fn default_model(
     let refuse = |expected: &str| Fault::option("--default", option, expected);
     let (model, doubt) = if option == "flat" {
         (DefaultModel::Flat, None)
-    } else if option.split(':').next() == Some("gaussian") {
-        let expected = "gaussian:MU:SIGMA with a positive SIGMA";
-        let parameters = match option.split(':').collect::<Vec<_>>()[..] {
-            [_, centre, width] => number(centre, FINITE).zip(number(width, POSITIVE)),
-            _ => None,
-        };
-        let (centre, width) = parameters.ok_or_else(|| refuse(expected))?;
-        (DefaultModel::Gaussian { centre, width }, None)
+    } else if let Some(peaks) = peaks(option, "gaussian") {
+        let expected =
+            "gaussian:MU:SIGMA[:WEIGHT], or several joined by +, SIGMA and WEIGHT positive";
+        (DefaultModel::Gaussians(peaks.ok_or_else(|| refuse(expected))?), None)
+    } else if let Some(peaks) = peaks(option, "lorentzian") {
+        let expected = "lorentzian:MU:HALFWIDTH[:WEIGHT], or several joined by +, HALFWIDTH and WEIGHT positive";
+        (DefaultModel::Lorentzians(peaks.ok_or_else(|| refuse(expected))?), None)
+    } else if let Some(parameters) = option.strip_prefix("moments:") {
+        let moments = parameters.split_once(':');
+        let moments = moments
+            .and_then(|(mean, variance)| number(mean, FINITE).zip(number(variance, POSITIVE)));
+        let expected = "moments:MEAN:VARIANCE with a positive VARIANCE";
+        let (mean, variance) = moments.ok_or_else(|| refuse(expected))?;
+        (DefaultModel::from_mean_and_variance(mean, variance), None)
     } else {
         tabulated(option, grid, density)?
     };
@@ -128,6 +134,26 @@ pub(crate) fn default_model(
         Ok(_) => Ok((model, doubt)),
         Err(_) => Err(refuse("a default model with positive weight on the frequency grid")),
     }
+}
+
+/// The peaks of KIND:CENTRE:WIDTH[:WEIGHT]+..., `None` if the option does not begin with that kind; the inner
+/// one if it cannot be read.
+fn peaks(option: &str, kind: &str) -> Option<Option<Vec<DefaultPeak>>> {
+    (option.split(':').next() == Some(kind)).then(|| {
+        let peak = |part: &str| {
+            let (centre, width, weight) = match part.split(':').collect::<Vec<_>>()[..] {
+                [name, centre, width] if name == kind => (centre, width, "1"),
+                [name, centre, width, weight] if name == kind => (centre, width, weight),
+                _ => return None,
+            };
+            Some(DefaultPeak {
+                centre: number(centre, FINITE)?,
+                width: number(width, POSITIVE)?,
+                weight: number(weight, POSITIVE)?,
+            })
+        };
+        option.split('+').map(peak).collect()
+    })
 }
 
 /// The default model in a file.

@@ -114,6 +114,16 @@ impl Chosen {
         Ok(Chosen { kind, beta, kernel })
     }
 
+    /// Whether the data are a self-energy, which only one kernel describes.
+    pub(crate) fn is_self_energy(&self, args: &Args) -> std::result::Result<bool, Fault> {
+        let asked = args.has("--self-energy");
+        if asked && self.kind.name != "fermion-matsubara" {
+            let expected = "--kernel fermion-matsubara with it";
+            return Err(Fault::new(format!("--self-energy: expected {expected}")));
+        }
+        Ok(asked)
+    }
+
     /// Complaints, for the reader of the result, about a data axis that does not go with beta.
     pub(crate) fn doubts(&self, x: &[f64], table: &Table) -> Vec<String> {
         let Some(beta) = self.beta else { return Vec::new() };

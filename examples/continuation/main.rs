@@ -2,14 +2,17 @@
 //! spectrum out. `--help` lists the options.
 //!
 //! - `args`: the command line; `fault`: bad input as one line; `table`: numbers that know their place;
-//! - `kernels`, `data`, `grid`, `methods`: what the options ask for, one table of choices each;
+//! - `kernels`, `data`, `grid`, `methods`, `maxent`: what the options ask for, one table of choices each;
+//! - `bands`: error bands from replicas of the data;
 //! - `output`: spectrum, report and plot.
 
 mod args;
+mod bands;
 mod data;
 mod fault;
 mod grid;
 mod kernels;
+mod maxent;
 mod methods;
 mod output;
 #[path = "../common/plot.rs"]
@@ -17,9 +20,10 @@ mod plot;
 mod table;
 
 use args::{Args, Command};
+use bands::Columns;
 use data::Data;
 use fault::Fault;
-use fredholm::{Error, NoiseReport, Problem, Solution, Status};
+use fredholm::{Error, NoiseReport, Problem, Status};
 use grid::Omega;
 use indicatif::{ProgressBar, ProgressStyle};
 use kernels::Chosen;
@@ -48,7 +52,8 @@ fn run(args: &Args) -> Result<(), Fault> {
     let chosen = Chosen::from_args(args)?;
     let method = Method::from_args(args)?;
     let destinations = Destinations::from_args(args)?;
-    let data = Data::from_args(args, chosen.kind)?;
+    let mut data = Data::from_args(args, chosen.kind)?;
+    let self_energy = chosen.is_self_energy(args)?.then(|| data.normalize(args)).transpose()?;
     let omega = Omega::from_args(args)?;
     let problem =
         Problem::new(&*chosen.kernel, &data.measurement, &omega.grid).map_err(|e| match e {
@@ -65,16 +70,43 @@ fn run(args: &Args) -> Result<(), Fault> {
     doubts.extend(data.doubts.iter().cloned());
     doubts.extend(default_doubt);
 
-    let solution = with_progress(|progress| method.solve(&setup, progress))?;
+    let solution = with_progress(|progress| method.solve(&setup, &problem, progress))?;
     let report = solution.report();
     match report.status {
         Status::Converged => {}
         Status::RoundingFloor => doubts.push(report.status.to_string()),
         _ => doubts.push(format!("not converged: {}", report.status)),
     }
+    let windows = if method.takes("--window") {
+        setup.maxent.windows(&setup, &problem, &solution).map_err(|e| method.refused(&e))?
+    } else {
+        Vec::new()
+    };
+    let bands = with_progress(|progress| {
+        bands::bands(args, method, &setup, &data, &problem, &solution, progress)
+    })?;
+    if let Some(bands) = bands.as_ref().filter(|b| b.unsuccessful > 0) {
+        let Columns { unsuccessful, replicas, .. } = bands;
+        doubts.push(format!("{unsuccessful} of {replicas} replicas did not converge"));
+    }
+    let self_energy = self_energy.map(|s| s.continued(solution.clone()));
     // The notes on the noise are among the report's warnings.
     let noise = NoiseReport { notes: Vec::new(), ..data.measurement.noise_report().clone() };
     let mut summary = format!("{noise}{report}");
+    if let Some(s) = &self_energy {
+        let (hartree, norm) = (s.hartree(), s.norm());
+        summary += &format!("Hartree term  {hartree}\nnorm of Sigma {norm}\n");
+        if s.tail().is_some_and(|tail| !tail.asymptotic) {
+            doubts.push(
+                "the tail of the self-energy has not reached its asymptotic form: give --hartree and \
+                 --norm if they are known"
+                    .into(),
+            );
+        }
+    }
+    for w in &windows {
+        summary += &format!("weight        {} in [{}, {}]\n", w.weight, w.from, w.to);
+    }
     for doubt in &doubts {
         summary += &format!("warning       {doubt}\n");
     }
@@ -85,16 +117,17 @@ fn run(args: &Args) -> Result<(), Fault> {
         data: &data,
         problem: &problem,
         solution: &solution,
-        default_model: method.default_model(&setup).as_deref(),
+        default_model: method.default_model(&setup, &omega.grid).as_deref(),
+        windows: &windows,
+        bands: bands.as_ref(),
+        self_energy: self_energy.as_ref(),
         warnings: &doubts,
     })?;
     write(&mut std::io::stderr(), &summary)
 }
 
 /// Runs a solver under a progress bar, which shows only on a terminal.
-fn with_progress(
-    solve: impl FnOnce(methods::Progress) -> Result<Solution, Fault>,
-) -> Result<Solution, Fault> {
+fn with_progress<R>(solve: impl FnOnce(methods::Progress) -> Result<R, Fault>) -> Result<R, Fault> {
     let style = ProgressStyle::with_template("{spinner} {elapsed} {msg}").map_err(Fault::new)?;
     let bar = ProgressBar::no_length().with_style(style);
     let result = solve(&mut |state| {

@@ -1,11 +1,11 @@
-//! The methods, and the rules that choose alpha and lambda, by name.
+//! The methods, and the rules that choose lambda, by name.
 
 use crate::args::{Args, NONNEGATIVE, POSITIVE, number};
 use crate::fault::Fault;
+use crate::maxent;
 use fredholm::{
-    Chi2Kink, DataView, DefaultModel, FixedAlpha, Gcv, MaxEnt, Nnls, OneSidedSoftThreshold,
-    Problem, ProximalGradient, Result, Ridge, RidgeRule, Solution, Solver, SparseModelling,
-    SparsityRule,
+    DataView, DefaultModel, Error, FrequencyGrid, Nnls, OneSidedSoftThreshold, Problem,
+    ProximalGradient, Result, Ridge, RidgeRule, Solution, Solver, SparseModelling, SparsityRule,
 };
 use std::fmt::Arguments;
 use std::ops::ControlFlow;
@@ -18,7 +18,7 @@ pub(crate) struct Method {
     options: &'static [&'static str],
     /// Its rules for lambda, the default first.
     lambda_rules: &'static [&'static LambdaRule],
-    solve: fn(&Setup, Progress) -> Result<Solution>,
+    solve: fn(&Setup, &Problem, Progress) -> Result<Solution>,
 }
 
 /// Is told in words how far a solver is.
@@ -29,23 +29,37 @@ pub(crate) const METHODS: &[Method] = &[
     Method {
         name: "maxent",
         help: &["maximum entropy, with a kinetic prior if --kinetic is given"],
-        options: &["--default", "--norm", "--alpha", "--kinetic"],
+        options: &[
+            "--default",
+            "--norm",
+            "--fix-norm",
+            "--alpha",
+            "--kinetic",
+            "--entropy",
+            "--preblur",
+            "--tolerance",
+            "--window",
+        ],
         lambda_rules: &[],
-        solve: maxent,
+        solve: maxent::solve,
     },
     Method {
         name: "ista",
         help: &["non-negative and sparse: 1/2 chi^2 + lambda sum(a) by proximal steps"],
         options: &["--lambda", "--iterations"],
         lambda_rules: &[],
-        solve: |setup, progress| proximal(ProximalGradient::ista, setup, progress),
+        solve: |setup, problem, progress| {
+            proximal(ProximalGradient::ista, setup, problem, progress)
+        },
     },
     Method {
         name: "fista",
         help: &["the same, accelerated"],
         options: &["--lambda", "--iterations"],
         lambda_rules: &[],
-        solve: |setup, progress| proximal(ProximalGradient::fista, setup, progress),
+        solve: |setup, problem, progress| {
+            proximal(ProximalGradient::fista, setup, problem, progress)
+        },
     },
     Method {
         name: "sparse",
@@ -62,9 +76,9 @@ pub(crate) const METHODS: &[Method] = &[
         help: &["non-negative, exactly: 1/2 chi^2 + lambda/2 sum(a^2)"],
         options: &["--lambda"],
         lambda_rules: &[&GCV, &DISCREPANCY],
-        solve: |setup, _| {
+        solve: |setup, problem, _| {
             let solver = Nnls::new(0.0).rule(setup.lambda.ridge());
-            solver.view(DataView::Whitened).solve(setup.problem)
+            solver.view(DataView::Whitened).solve(problem)
         },
     },
     Method {
@@ -72,28 +86,7 @@ pub(crate) const METHODS: &[Method] = &[
         help: &["the same of any sign: a first look, not a spectrum"],
         options: &["--lambda"],
         lambda_rules: &[&GCV, &DISCREPANCY],
-        solve: |setup, _| Ridge::default().rule(setup.lambda.ridge()).solve(setup.problem),
-    },
-];
-
-/// A rule that chooses alpha.
-pub(crate) struct Rule {
-    pub(crate) name: &'static str,
-    pub(crate) help: &'static [&'static str],
-    choose: fn(MaxEnt) -> MaxEnt,
-}
-
-/// Every rule, the default first. To add one, add it here.
-pub(crate) const RULES: &[Rule] = &[
-    Rule {
-        name: "gcv",
-        help: &["generalised cross-validation, the largest alpha within its slack"],
-        choose: |maxent| maxent.alpha(Gcv::default()),
-    },
-    Rule {
-        name: "chi2kink",
-        help: &["where log chi^2 over log alpha bends, from a fit"],
-        choose: |maxent| maxent.alpha(Chi2Kink::default()),
+        solve: |setup, problem, _| Ridge::default().rule(setup.lambda.ridge()).solve(problem),
     },
 ];
 
@@ -140,12 +133,6 @@ const CROSS_VALIDATION: LambdaRule = LambdaRule {
 /// Every rule for lambda. To add one, add it here and to the methods that have it.
 pub(crate) const LAMBDA_RULES: &[LambdaRule] = &[DISCREPANCY, GCV, ELBOW, CROSS_VALIDATION];
 
-/// How alpha is found.
-enum Alpha {
-    Rule(&'static Rule),
-    Value(f64),
-}
-
 /// How the weight of a penalty is found.
 #[derive(Clone, Copy)]
 enum Lambda {
@@ -169,44 +156,55 @@ impl Lambda {
     }
 }
 
-/// A problem and the parameters of the methods.
-pub(crate) struct Setup<'a> {
-    problem: &'a Problem,
-    default_model: DefaultModel,
-    norm: Option<f64>,
-    alpha: Alpha,
-    kinetic: f64,
+/// The parameters of the methods.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) default_model: DefaultModel,
+    pub(crate) norm: Option<f64>,
+    pub(crate) maxent: maxent::Options,
     lambda: Lambda,
     iterations: usize,
 }
 
-impl<'a> Setup<'a> {
+impl Setup {
     /// From the options, all of which are checked whichever the method.
     pub(crate) fn new(
         args: &Args,
         method: &Method,
-        problem: &'a Problem,
+        problem: &Problem,
         default_model: DefaultModel,
     ) -> std::result::Result<Self, Fault> {
         Ok(Setup {
-            problem,
             default_model,
-            norm: args.number("--norm", POSITIVE)?,
-            alpha: alpha(args.text("--alpha"))?,
-            kinetic: args.number("--kinetic", NONNEGATIVE)?.unwrap_or(0.0),
+            // The norm of a self-energy has been divided out.
+            norm: args.number("--norm", POSITIVE)?.filter(|_| !args.has("--self-energy")),
+            maxent: maxent::Options::from_args(args, problem.grid())?,
             lambda: method.lambda(args.text("--lambda"), problem)?,
             iterations: args.count("--iterations")?.unwrap_or(10_000),
         })
     }
+
+    /// The same with the weights that a solution's rules have chosen.
+    fn frozen(&self, solution: &Solution) -> Self {
+        let mut setup = self.clone();
+        setup.maxent = self.maxent.frozen(solution);
+        if let Some(penalty) = solution.report().penalty {
+            setup.lambda = Lambda::Value(penalty.lambda);
+        }
+        setup
+    }
 }
 
-fn alpha(option: Option<&str>) -> std::result::Result<Alpha, Fault> {
-    let Some(text) = option else { return Ok(Alpha::Rule(&RULES[0])) };
-    let rule = RULES.iter().find(|r| r.name == text).map(Alpha::Rule);
-    rule.or_else(|| number(text, POSITIVE).map(Alpha::Value)).ok_or_else(|| {
-        let names = RULES.iter().map(|r| r.name).collect::<Vec<_>>().join(", ");
-        Fault::option("--alpha", text, format!("{names} or a positive number"))
-    })
+/// A method with its parameters.
+pub(crate) struct Replica {
+    method: &'static Method,
+    setup: Setup,
+}
+
+impl Solver<f64> for Replica {
+    fn solve(&self, problem: &Problem) -> Result<Solution> {
+        (self.method.solve)(&self.setup, problem, &mut |_| {})
+    }
 }
 
 impl Method {
@@ -259,47 +257,42 @@ impl Method {
     }
 
     /// The default model on the grid, if the method has one.
-    pub(crate) fn default_model(&self, setup: &Setup) -> Option<Vec<f64>> {
+    pub(crate) fn default_model(&self, setup: &Setup, grid: &FrequencyGrid) -> Option<Vec<f64>> {
         let uses = self.options.contains(&"--default");
-        let density =
-            || setup.default_model.density_on(setup.problem.grid(), setup.norm.unwrap_or(1.0)).ok();
+        let density = || setup.default_model.density_on(grid, setup.norm.unwrap_or(1.0)).ok();
         uses.then(density).flatten()
+    }
+
+    /// The method as a solver that takes over what the rules have chosen for a solution.
+    pub(crate) fn replica(&'static self, setup: &Setup, solution: &Solution) -> Replica {
+        Replica { method: self, setup: setup.frozen(solution) }
+    }
+
+    /// What the library says of the problem as a whole.
+    pub(crate) fn refused(&self, error: &Error) -> Fault {
+        Fault::new(format!("--method {}: {error}", self.name))
+    }
+
+    /// Whether the method takes an option that only some take.
+    pub(crate) fn takes(&self, option: &str) -> bool {
+        self.options.contains(&option)
     }
 
     pub(crate) fn solve(
         &self,
         setup: &Setup,
+        problem: &Problem,
         progress: Progress,
     ) -> std::result::Result<Solution, Fault> {
         // Everything a file says was checked before: what is refused now is the problem as a whole.
-        (self.solve)(setup, progress)
-            .map_err(|e| Fault::new(format!("--method {}: {e}", self.name)))
+        (self.solve)(setup, problem, progress).map_err(|e| self.refused(&e))
     }
-}
-
-fn maxent(setup: &Setup, progress: Progress) -> Result<Solution> {
-    let maxent = MaxEnt::default()
-        .kinetic(setup.kinetic)
-        .default_model(setup.default_model.clone())
-        .norm(setup.norm.unwrap_or(1.0));
-    let maxent = match setup.alpha {
-        Alpha::Rule(rule) => (rule.choose)(maxent),
-        Alpha::Value(alpha) => maxent.alpha(FixedAlpha(alpha)),
-    };
-    let mut count = 0;
-    maxent.solve_observed(setup.problem, &mut |step| {
-        count += 1;
-        progress(format_args!(
-            "{count} values of alpha, {:.2e}: chi2 {:.6e}",
-            step.alpha, step.chi2
-        ));
-        ControlFlow::Continue(())
-    })
 }
 
 fn proximal(
     solver: fn(f64) -> ProximalGradient,
     setup: &Setup,
+    problem: &Problem,
     progress: Progress,
 ) -> Result<Solution> {
     let Lambda::Value(lambda) = setup.lambda else { unreachable!("these methods have no rules") };
@@ -307,7 +300,7 @@ fn proximal(
         .prox(OneSidedSoftThreshold)
         .view(DataView::Whitened)
         .max_iterations(setup.iterations);
-    solver.solve_observed(setup.problem, |info| {
+    solver.solve_observed(problem, |info| {
         if info.iteration.is_multiple_of(100) {
             progress(format_args!("{} steps, subgradient {:.2e}", info.iteration, info.residual));
         }
@@ -315,11 +308,11 @@ fn proximal(
     })
 }
 
-fn sparse(setup: &Setup, progress: Progress) -> Result<Solution> {
+fn sparse(setup: &Setup, problem: &Problem, progress: Progress) -> Result<Solution> {
     progress(format_args!("solving a ladder of lambda"));
     let mut solver = SparseModelling::default().rule(setup.lambda.sparse());
     if let Some(norm) = setup.norm {
         solver = solver.sum_rule(norm);
     }
-    solver.solve(setup.problem)
+    solver.solve(problem)
 }

@@ -1,11 +1,13 @@
 //! The spectrum, the report and the plot, written together or not at all.
 
 use crate::args::Args;
+use crate::bands::Columns;
 use crate::data::Data;
 use crate::fault::Fault;
 use crate::kernels::{Axis, Chosen};
+use crate::maxent::Window;
 use crate::plot::{Colour, Mark, Panel, Series, svg};
-use fredholm::{Certificate, Density, Problem, Solution};
+use fredholm::{Certificate, ContinuedSelfEnergy, Density, Estimate, Problem, Solution};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
@@ -123,21 +125,39 @@ pub(crate) struct Results<'a> {
     pub(crate) solution: &'a Solution,
     /// Default model on the grid, for methods that have one.
     pub(crate) default_model: Option<&'a [f64]>,
+    /// Weights between frequencies that were asked for.
+    pub(crate) windows: &'a [Window],
+    pub(crate) bands: Option<&'a Columns>,
+    pub(crate) self_energy: Option<&'a ContinuedSelfEnergy>,
     pub(crate) warnings: &'a [String],
 }
 
 impl Results<'_> {
-    /// Columns omega, density and, where the density is another function, A(omega).
+    /// Columns omega, density and, where the density is another function, A(omega); real and imaginary part of
+    /// a self-energy; deviation and quantiles of bands.
     fn spectrum(&self) -> String {
         let spectrum = self.solution.spectrum();
         let density = spectrum.density();
         let third = !matches!(density, Density::Spectral | Density::EvenSpectral);
         let mut text = format!("# omega  {}", density.label());
-        text += if third { "  A(omega)\n" } else { "\n" };
-        for (&omega, &value) in spectrum.grid().points().iter().zip(spectrum.values()) {
-            let _ = write!(text, "{omega:.16e} {value:.16e}");
+        text += if third { "  A(omega)" } else { "" };
+        let self_energy = self.self_energy.map(ContinuedSelfEnergy::values);
+        if self_energy.is_some() {
+            text = "# omega  -Im Sigma(omega)/(pi norm)  Re Sigma(omega)  Im Sigma(omega)".into();
+        }
+        text += if self.bands.is_some() { "  deviation  low  high\n" } else { "\n" };
+        for (j, (&omega, &value)) in
+            spectrum.grid().points().iter().zip(spectrum.values()).enumerate()
+        {
+            let mut row = vec![omega, value];
             if third {
-                let _ = write!(text, " {:.16e}", density.spectral(omega, value));
+                row.push(density.spectral(omega, value));
+            }
+            row.extend(self_energy.iter().flat_map(|s| [s[j].re, s[j].im]));
+            row.extend(self.bands.iter().flat_map(|b| [b.deviation[j], b.low[j], b.high[j]]));
+            for (k, number) in row.iter().enumerate() {
+                let blank = if k > 0 { " " } else { "" };
+                let _ = write!(text, "{blank}{number:.16e}");
             }
             text.push('\n');
         }
@@ -168,6 +188,8 @@ impl Results<'_> {
             "n_data": report.n_data,
             "n_good": maxent.map(|m| m.n_good),
             "entropy": maxent.map(|m| m.entropy),
+            "alpha_interval": maxent.and_then(|m| m.interval),
+            "alpha_spread": maxent.and_then(|m| m.spread),
             "norm": report.norm,
             "gap": gap,
             "relative_gap": relative_gap,
@@ -175,6 +197,13 @@ impl Results<'_> {
             "residual": residual,
             "iterations": report.iterations,
             "warnings": self.warnings,
+            "windows": self.windows.iter().map(window).collect::<Vec<_>>(),
+            "bands": self.bands.map(|b| {
+                json!({ "replicas": b.replicas, "deviation": b.deviation, "low": b.low, "high": b.high })
+            }),
+            "self_energy": self.self_energy.map(|s| {
+                json!({ "hartree": estimate(s.hartree()), "norm": estimate(s.norm()) })
+            }),
             "noise": self.data.measurement.noise_report().treatment.to_string(),
             "kernel": self.chosen.kind.name,
             "beta": self.chosen.beta,
@@ -200,6 +229,10 @@ impl Results<'_> {
         let mut spectra = Vec::new();
         if let Some(default_model) = self.default_model {
             spectra.push(line("default model", default_model, Mark::Thin, Colour::Grey));
+        }
+        if let Some(bands) = self.bands {
+            spectra.push(line("one standard deviation", &bands.low, Mark::Thin, Colour::Orange));
+            spectra.push(line("", &bands.high, Mark::Thin, Colour::Orange));
         }
         spectra.push(line("spectrum", spectrum.values(), Mark::Line, Colour::Blue));
 
@@ -280,6 +313,14 @@ impl Results<'_> {
             ],
         )
     }
+}
+
+fn estimate(estimate: Estimate) -> Value {
+    json!({ "value": estimate.value, "deviation": estimate.deviation })
+}
+
+fn window(window: &Window) -> Value {
+    json!({ "from": window.from, "to": window.to, "weight": estimate(window.weight) })
 }
 
 /// Three digits.

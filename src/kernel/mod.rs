@@ -25,6 +25,7 @@ mod matsubara;
 #[cfg(test)]
 mod tests;
 mod transformed;
+mod with_rows;
 
 pub use boson_matsubara::BosonMatsubara;
 pub use boson_matsubara_symmetric::BosonMatsubaraSymmetric;
@@ -38,6 +39,7 @@ pub use from_fn::{FromComplexFn, FromFn};
 pub use laplace::Laplace;
 pub use matsubara::Matsubara;
 pub use transformed::Transformed;
+pub use with_rows::WithRows;
 
 use crate::error::{Result, check_finite, check_not_empty};
 use crate::real::Real;

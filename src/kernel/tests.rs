@@ -290,3 +290,31 @@ fn rounded_ends_are_accepted() {
         assert!((k[(0, 0)] / 1e6 - 1.0).abs() < 1e-9 && (k[(1, 1)] / 1e6 - 1.0).abs() < 1e-9);
     }
 }
+
+/// Rows of moments are ∫ω^k A dω, with A from the density the kernel acts on.
+#[test]
+fn further_rows_are_moments_of_the_spectral_function() {
+    let grid = crate::FrequencyGrid::uniform(0.0_f64, 6.0, 601).unwrap();
+    // A = ω e^{−ω} has moments (k + 1)! on ω ≥ 0, but for the tail.
+    let check = |kernel: &dyn Kernel<f64>, density: &dyn Fn(f64) -> f64| {
+        let k = kernel.matrix(&[0.5], grid.points()).unwrap();
+        assert_eq!(k.nrows(), 4);
+        let w = grid.points().iter().zip(grid.weights());
+        let a = nalgebra::DVector::from_iterator(601, w.map(|(&w, dw)| density(w) * dw));
+        let moments = k * a;
+        let tail = [7.0, 50.0, 363.0].map(|c: f64| c * (-6.0_f64).exp());
+        for (i, expected) in [1.0, 2.0].into_iter().enumerate() {
+            assert!((moments[i + 1] - expected + tail[i]).abs() < 1e-3, "{i}: {moments}");
+        }
+        // The row of one's own is for the density as it is.
+        assert!((moments[3] - 2.0 * density(1.5) * grid.weights()[150]).abs() < 1e-12);
+    };
+    let own = |w: f64| if (w - 1.5).abs() < 1e-6 { 2.0 } else { 0.0 };
+    let spectral = |w: f64| w * (-w).exp();
+    check(&WithRows::new(FermionTime::new(2.0).unwrap()).moment(0).moment(1).row(own), &spectral);
+    let ratio = |w: f64| (-w).exp();
+    check(&WithRows::new(BosonTime::new(2.0).unwrap()).moment(0).moment(1).row(own), &ratio);
+    let even = |w: f64| 2.0 * (-w).exp();
+    let symmetric = BosonTimeSymmetric::new(2.0).unwrap();
+    check(&WithRows::new(symmetric).moment(0).moment(1).row(own), &even);
+}

@@ -3,6 +3,7 @@
 use super::engine::{Engine, Outcome};
 use super::ladder::Ladder;
 use super::objective::Objective;
+use super::preblur::{Preblur, shown};
 use crate::error::Result;
 use crate::problem::Problem;
 use crate::real::Real;
@@ -11,6 +12,7 @@ use crate::solution::Certificate;
 /// The optimum at one α, or an average of several optima.
 #[derive(Debug)]
 pub(super) struct Answer<T> {
+    /// Of the iteration: those of the hidden image where there is a preblur.
     pub(super) weights: Vec<T>,
     /// Of an average the weighted sums of its members' figures.
     pub(super) outcome: Outcome<T>,
@@ -22,6 +24,7 @@ pub(super) struct Answer<T> {
 pub(super) struct Solving<'a, T: Real> {
     pub(super) problem: &'a Problem<T>,
     pub(super) objective: &'a Objective<T>,
+    pub(super) preblur: Option<&'a Preblur<T>>,
     pub(super) tolerance: T,
     pub(super) max_iterations: usize,
 }
@@ -48,8 +51,13 @@ impl<T: Real> Solving<'_, T> {
             answer.add(member);
         }
         answer.outcome.entropy = self.objective.parts(T::one(), &answer.weights).0;
-        answer.outcome.chi2 = self.problem.chi2(&answer.weights)?;
+        answer.outcome.chi2 = self.chi2(&answer.weights)?;
         Ok(answer)
+    }
+
+    /// χ² of the spectrum shown.
+    fn chi2(&self, h: &[T]) -> Result<T> {
+        self.problem.chi2(&shown(self.preblur, h))
     }
 
     /// The optimum at `alpha`, from the ladder's nearest step.
@@ -60,8 +68,7 @@ impl<T: Real> Solving<'_, T> {
         if !outcome.status.is_success() {
             // The best iterate: the start, where the attempt has only led away from the optimum.
             let half = T::lit(0.5);
-            let value =
-                |h: &[T]| Ok(half * self.problem.chi2(h)? + self.objective.parts(alpha, h).1);
+            let value = |h: &[T]| Ok(half * self.chi2(h)? + self.objective.parts(alpha, h).1);
             let (start, end): (T, T) = (value(&before)?, value(engine.weights())?);
             if end.partial_cmp(&start).is_none_or(|order| order.is_gt()) {
                 ladder.rewind(engine, alpha);
@@ -73,17 +80,18 @@ impl<T: Real> Solving<'_, T> {
         Ok(Answer { weights: engine.weights().to_vec(), outcome, certificate })
     }
 
-    /// How far from the optimum an answer can be.
+    /// How far from the optimum an answer can be; in L1 the spectrum shown.
     fn certificate(&self, alpha: T, outcome: &Outcome<T>) -> Certificate<T> {
         if !self.objective.has_gap() {
             return Certificate::Stationarity { residual: outcome.stationarity };
         }
         let divergence = outcome.gap / alpha;
-        let l1_bound = self.objective.scaled.distance_bound(outcome.norm, divergence);
+        let gain = self.preblur.map_or(T::one(), Preblur::gain);
+        let bound = self.objective.scaled.distance_bound(outcome.scale, divergence);
         Certificate::Gap {
             gap: outcome.gap,
-            relative: divergence / outcome.norm,
-            l1_bound: l1_bound.filter(|b| b.is_finite()),
+            relative: divergence / outcome.scale,
+            l1_bound: bound.map(|b| gain * b).filter(|b| b.is_finite()),
         }
     }
 }
@@ -94,7 +102,7 @@ impl<T: Real> Answer<T> {
             *w *= share;
         }
         let o = &mut self.outcome;
-        for x in [&mut o.norm, &mut o.gap, &mut o.stationarity, &mut o.n_good] {
+        for x in [&mut o.norm, &mut o.scale, &mut o.gap, &mut o.stationarity, &mut o.n_good] {
             *x *= share;
         }
         match &mut self.certificate {
@@ -114,6 +122,7 @@ impl<T: Real> Answer<T> {
         }
         let (o, p) = (&mut self.outcome, other.outcome);
         o.norm += p.norm;
+        o.scale += p.scale;
         o.gap += p.gap;
         o.stationarity += p.stationarity;
         o.n_good += p.n_good;

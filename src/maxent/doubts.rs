@@ -9,7 +9,7 @@ use crate::real::Real;
 use crate::solution::{MaxEntReport, Warning, is_poor};
 use nalgebra::DVectorView;
 
-/// Relative deviation of the norm that is worth a warning.
+/// Deviation of the norm from the default model's, over the scale of the entropy, that is worth a warning.
 const NORM_WARNING: f64 = 0.01;
 
 /// The warnings about an `answer` to `problem`.
@@ -43,8 +43,9 @@ pub(super) fn doubts<T: Real>(
     if chi2 < 0.5 * spare && chi2 < spare - 4.0 * (2.0 * spare).sqrt() {
         warnings.push(Warning::LooseErrors { chi2_per_datum: chi2 / spare });
     }
-    let (found, expected) = (answer.norm.as_f64(), settings.norm.as_f64());
-    if (found - expected).abs() > NORM_WARNING * expected {
+    let start = objective.start();
+    let (found, expected) = (answer.norm.as_f64(), start.iter().copied().sum::<T>().as_f64());
+    if (found - expected).abs() > NORM_WARNING * objective.scaled.scale(&start).as_f64() {
         warnings.push(Warning::Norm { found, expected });
     }
     if settings.alpha.fixed().is_none() {

@@ -1,9 +1,9 @@
 //! Newton's method on the dual, with its certificate.
 //!
-//! min_h ½‖g − Bh‖² + αφ(h) + ½‖Rh‖² with φ of Legendre type has the smooth, strictly convex, unconstrained
-//! dual Φ(μ, ν) = φ*(Bᵀμ + Rᵀν) + ½α(‖μ‖² + ‖ν‖²) − μ·g. Its gradient is r = (Bh − g + αμ, Rh + αν) at
+//! min_h ½‖g − Bh‖² + αφ(h) + ½‖Rh − c‖² with φ of Legendre type has the smooth, strictly convex, unconstrained
+//! dual Φ(μ, ν) = φ*(Bᵀμ + Rᵀν) + ½α(‖μ‖² + ‖ν‖²) − μ·g − ν·c. Its gradient is r = (Bh − g + αμ, Rh − c + αν) at
 //! h = ∇φ*(Bᵀμ + Rᵀν), and objective(h) − minimum ≤ ½‖r‖² at *every* (μ, ν): the gap between primal and
-//! dual values. The rows R of quadratic priors are data with value zero whose multipliers ν are eliminated
+//! dual values. The rows R of quadratic priors are data c whose multipliers ν are eliminated
 //! by a banded factorisation, so that a Newton step costs O(N_ω s²) with and without them. For Skilling's
 //! entropy without R the Hessian is Bryan's matrix B diag(h) Bᵀ + αI (Bryan 1990).
 
@@ -16,10 +16,10 @@ use crate::prior::Legendre;
 use crate::real::Real;
 use crate::solution::Status;
 
-/// Modes with σ²·norm below this times α start out dropped; more are taken in where the certificate over
+/// Modes with σ²·scale below this times α start out dropped; more are taken in where the certificate over
 /// all modes asks for it.
 const CUT: f64 = 1e-12;
-/// A predicted change of the weights by more than this, times their sum, is not trusted.
+/// A predicted change of the weights by more than this, times their scale, is not trusted.
 const LARGEST_PREDICTION: f64 = 0.3;
 
 /// A point of the dual, with what follows from it.
@@ -35,7 +35,7 @@ struct Point<T> {
     h: Vec<T>,
     /// Bh − g + αμ over the active modes.
     r_mu: Vec<T>,
-    /// Rh + αν.
+    /// Rh − c + αν.
     r_nu: Vec<T>,
 }
 
@@ -55,6 +55,8 @@ pub(super) struct Dual<'a, T: Real> {
     modes: &'a Modes<T>,
     data: Projected<T>,
     rows: Option<BandedRows<T>>,
+    /// c.
+    targets: Vec<T>,
     /// RᵀR.
     rows_gram: SymmetricBand<T>,
     schur: Schur<T>,
@@ -81,8 +83,9 @@ impl<'a, T: Real> Dual<'a, T> {
     /// For an objective that [has a dual](Objective::has_dual).
     pub(super) fn new(objective: &'a Objective<T>, modes: &'a Modes<T>) -> Self {
         let legendre = objective.scaled.as_ref();
-        let rows = objective.rows();
-        let m = rows.as_ref().map_or(0, BandedRows::rows);
+        let (rows, targets) = objective.rows().unzip();
+        let targets: Vec<T> = targets.unwrap_or_default();
+        let m = targets.len();
         let mut rows_gram = objective.hessian_storage();
         if let Some(rows) = &rows {
             rows.add_hessian(T::one(), &mut rows_gram);
@@ -102,7 +105,8 @@ impl<'a, T: Real> Dual<'a, T> {
             modes,
             data: Projected::default(),
             rows,
-            schur: Schur::new(modes, rows_gram.clone()),
+            targets,
+            schur: Schur::new(modes, rows_gram.clone(), legendre.fixes_sum()),
             rows_gram,
             alpha: T::zero(),
             active: 0,
@@ -123,7 +127,7 @@ impl<'a, T: Real> Dual<'a, T> {
     fn residuals(
         modes: &Modes<T>,
         data: &[T],
-        rows: Option<&BandedRows<T>>,
+        rows: Option<(&BandedRows<T>, &[T])>,
         alpha: T,
         active: usize,
         p: &mut Point<T>,
@@ -132,10 +136,10 @@ impl<'a, T: Real> Dual<'a, T> {
         for ((r, &g), &mu) in p.r_mu[..active].iter_mut().zip(data).zip(&p.mu) {
             *r += alpha * mu - g;
         }
-        if let Some(rows) = rows {
+        if let Some((rows, targets)) = rows {
             rows.apply(&p.h, &mut p.r_nu);
-            for (r, &nu) in p.r_nu.iter_mut().zip(&p.nu) {
-                *r += alpha * nu;
+            for ((r, &c), &nu) in p.r_nu.iter_mut().zip(targets).zip(&p.nu) {
+                *r += alpha * nu - c;
             }
         }
     }
@@ -171,6 +175,7 @@ impl<'a, T: Real> Dual<'a, T> {
         self.modes.add_transposed(0, &self.step_mu[..active], &mut self.step_u);
         if let Some(rows) = &self.rows {
             self.schur.z_minus(&self.step_mu[..active], &mut self.scratch);
+            self.schur.project(&mut self.scratch);
             self.schur.band.backward(&mut self.scratch);
             // r_nu of the trial point is free here.
             rows.apply(&self.scratch, &mut self.trial.r_nu);
@@ -194,7 +199,8 @@ impl<'a, T: Real> Dual<'a, T> {
         step(&mut q.nu, &p.nu, &self.step_nu);
         step(&mut q.u, &p.u, &self.step_u);
         self.legendre.conjugate_gradient(&q.u[..n], &mut q.h[..n]);
-        let (data, rows) = (&self.data.data, self.rows.as_ref());
+        let rows = self.rows.as_ref().map(|r| (r, self.targets.as_slice()));
+        let data = &self.data.data;
         Self::residuals(self.modes, data, rows, self.alpha, active, q);
         self.slope_at(&self.trial)
     }
@@ -227,7 +233,7 @@ impl<'a, T: Real> Dual<'a, T> {
         }
         self.advance(T::one());
         let (before, after) = (&self.point.h, &self.trial.h);
-        let size: T = before.iter().map(|h| h.abs()).sum();
+        let size = self.legendre.scale(&before[..self.modes.points]);
         let change: T = before.iter().zip(after).map(|(&a, &b)| (a - b).abs()).sum();
         if change <= T::lit(LARGEST_PREDICTION) * size {
             core::mem::swap(&mut self.point, &mut self.trial);
@@ -238,8 +244,8 @@ impl<'a, T: Real> Dual<'a, T> {
     /// without residual, and evaluates the point.
     fn activate(&mut self, cut: T) {
         let (modes, p) = (self.modes, &mut self.point);
-        let norm = p.h.iter().copied().sum();
-        let wanted = modes.significant(self.alpha, norm, cut);
+        let scale = self.legendre.scale(&p.h[..modes.points]);
+        let wanted = modes.significant(self.alpha, scale, cut);
         if wanted > self.active {
             let fresh = self.active..wanted;
             modes.apply(&p.h, &mut self.fit[..wanted]);
@@ -248,11 +254,12 @@ impl<'a, T: Real> Dual<'a, T> {
             }
             self.step_u.fill(T::zero());
             modes.add_transposed(fresh.start, &p.mu[fresh.clone()], &mut self.step_u);
-            if self.step_u.iter().all(|&x| x.abs() < T::one()) {
+            let (n, du) = (modes.points, &self.step_u);
+            let small = du.iter().all(|&x| x.abs() < T::one());
+            if small && self.legendre.step_limit(&p.u[..n], &du[..n]) >= T::one() {
                 for (u, &x) in p.u.iter_mut().zip(&self.step_u) {
                     *u += x;
                 }
-                let n = modes.points;
                 self.legendre.conjugate_gradient(&p.u[..n], &mut p.h[..n]);
             } else {
                 p.mu[fresh].fill(T::zero());
@@ -261,7 +268,8 @@ impl<'a, T: Real> Dual<'a, T> {
             self.trial.mu.copy_from_slice(&p.mu);
             self.active = wanted;
         }
-        let (data, rows) = (&self.data.data, self.rows.as_ref());
+        let rows = self.rows.as_ref().map(|r| (r, self.targets.as_slice()));
+        let data = &self.data.data;
         Self::residuals(modes, data, rows, self.alpha, self.active, &mut self.point);
     }
 
@@ -294,12 +302,12 @@ impl<'a, T: Real> Dual<'a, T> {
         false
     }
 
-    /// Newton steps until ½‖r‖² ≤ tolerance·α·norm over the active modes.
+    /// Newton steps until ½‖r‖² ≤ tolerance·α·scale over the active modes.
     fn newton(&mut self, tolerance: T, iterations: &mut usize, max_iterations: usize) -> Status {
         let mut stalled = 0;
         loop {
-            let norm: T = self.point.h.iter().copied().sum();
-            let (gap, scale) = (self.point.gap(self.active), self.alpha * norm);
+            let size = self.legendre.scale(&self.point.h[..self.modes.points]);
+            let (gap, scale) = (self.point.gap(self.active), self.alpha * size);
             if gap <= tolerance * scale {
                 return Status::Converged;
             }
@@ -393,14 +401,15 @@ impl<T: Real> Engine<T> for Dual<'_, T> {
         self.alpha = alpha;
         self.factored = false;
         let (mut cut, mut iterations) = (T::lit(CUT), 0);
-        let (mut gap, chi2, norm, status);
+        let n = self.modes.points;
+        let (mut gap, chi2, scale, status);
         loop {
             self.activate(cut);
             let newton = self.newton(T::lit(0.5) * tolerance, &mut iterations, max_iterations);
             let (bound, fit) = self.certify();
-            let sum: T = self.point.h.iter().copied().sum();
+            let size = self.legendre.scale(&self.point.h[..n]);
             gap = bound;
-            let converged = gap <= tolerance * alpha * sum;
+            let converged = gap <= tolerance * alpha * size;
             if !converged && newton == Status::Converged && self.active < self.modes.count {
                 cut *= T::lit(1e-3);
                 continue;
@@ -410,14 +419,15 @@ impl<T: Real> Engine<T> for Dual<'_, T> {
                 Status::Converged => Status::RoundingFloor,
                 other => other,
             };
-            (chi2, norm) = (fit, sum);
+            (chi2, scale) = (fit, size);
             break;
         }
         if !gap.is_finite() {
             gap = T::INFINITY;
         }
         let (mut n_good, mut log_probability) = (T::lit(self.active as f64), -T::INFINITY);
-        let h = &self.point.h[..self.modes.points];
+        let h = &self.point.h[..n];
+        let norm = h.iter().copied().sum();
         let (entropy, value) = self.objective.parts(alpha, h);
         if self.factor() {
             let ratio = self.schur.log_determinant_ratio(self.objective, &self.point.h);
@@ -427,6 +437,7 @@ impl<T: Real> Engine<T> for Dual<'_, T> {
         Outcome {
             chi2,
             norm,
+            scale,
             entropy,
             gap,
             stationarity,

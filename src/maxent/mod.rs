@@ -26,6 +26,7 @@ mod ladder;
 mod modes;
 mod objective;
 mod posterior;
+mod preblur;
 mod prepared;
 mod primal;
 mod sensitivity;

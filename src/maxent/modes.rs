@@ -4,7 +4,7 @@
 //! that the modes the data can tell from noise at a given α are the leading ones.
 
 use crate::error::{Error, Result};
-use crate::linalg::{LANES, add_product_t, product};
+use crate::linalg::{LANES, Svd, add_product_t, product};
 use crate::problem::ForwardModel;
 use crate::real::Real;
 use nalgebra::DMatrix;
@@ -44,7 +44,11 @@ pub(super) struct Projected<T> {
 impl<T: Real> Modes<T> {
     /// The modes of a model's whitened kernel.
     pub(super) fn new(model: &ForwardModel<T>) -> Result<Self> {
-        let svd = model.svd()?;
+        Self::of(model.svd()?)
+    }
+
+    /// The modes of a decomposed kernel.
+    pub(super) fn of(svd: &Svd<T>) -> Result<Self> {
         let (points, largest) = (svd.vt.ncols(), svd.s[0]);
         if !(largest > T::zero() && largest.is_finite()) {
             return Err(Error::OutOfRange {

@@ -1,7 +1,8 @@
 //! What is minimised besides ½χ²: one prior scaled by α, and others with weights of their own.
 
 use crate::error::{
-    Error, Result, check_all_positive, check_finite, check_len, check_nonnegative, check_scalar,
+    Error, Result, check_all_positive, check_finite, check_len, check_nonnegative, check_positive,
+    check_scalar,
 };
 use crate::linalg::{BandedRows, SymmetricBand};
 use crate::prior::{Legendre, Prior};
@@ -26,6 +27,9 @@ impl<T: Real> Objective<T> {
         for (weight, prior) in &fixed {
             check_nonnegative("prior weight", *weight)?;
             check_len("prior", prior.dim(), n, "the frequency grid")?;
+            if let Some(rows) = prior.rows().filter(|_| !prior.targets().is_empty()) {
+                check_len("prior targets", prior.targets().len(), rows.rows(), "the prior's rows")?;
+            }
             if prior.bandwidth() >= n {
                 return Err(Error::OutOfRange {
                     argument: "prior bandwidth",
@@ -39,7 +43,11 @@ impl<T: Real> Objective<T> {
         let bandwidth = fixed.iter().map(|(_, p)| p.bandwidth()).max().unwrap_or(0);
         let objective = Objective { scaled, fixed, bandwidth };
         let start = objective.start();
-        check_all_positive("weights at the minimum of the scaled prior", &start)?;
+        check_finite("weights at the minimum of the scaled prior", &start)?;
+        if objective.scaled.is_positive() {
+            check_all_positive("weights at the minimum of the scaled prior", &start)?;
+        }
+        check_positive("scale of the scaled prior at its minimum", objective.scaled.scale(&start))?;
         for (_, prior) in &objective.fixed {
             check_scalar("prior at the default model", prior.value(&start))?;
             let mut gradient = vec![T::zero(); n];
@@ -86,11 +94,19 @@ impl<T: Real> Objective<T> {
         self.fixed.iter().all(|(_, p)| p.is_convex())
     }
 
-    /// All rows of the fixed priors, times the square roots of their weights.
-    pub(super) fn rows(&self) -> Option<BandedRows<T>> {
-        let parts: Vec<_> =
-            self.fixed.iter().filter_map(|(w, p)| p.rows().map(|r| (w.sqrt(), r))).collect();
-        (!parts.is_empty()).then(|| BandedRows::stacked(self.scaled.dim(), &parts))
+    /// All rows R of the fixed priors and their targets c, times the square roots of their weights.
+    pub(super) fn rows(&self) -> Option<(BandedRows<T>, Vec<T>)> {
+        let (mut parts, mut targets) = (Vec::new(), Vec::new());
+        for (weight, prior) in &self.fixed {
+            if let Some(rows) = prior.rows() {
+                let root = weight.sqrt();
+                parts.push((root, rows));
+                let end = targets.len() + rows.rows();
+                targets.extend(prior.targets().iter().map(|&c| root * c));
+                targets.resize(end, T::zero());
+            }
+        }
+        (!parts.is_empty()).then(|| (BandedRows::stacked(self.scaled.dim(), &parts), targets))
     }
 
     /// A matrix in which the Hessian of all priors fits.

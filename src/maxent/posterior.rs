@@ -28,6 +28,11 @@ use nalgebra::DMatrix;
 /// resolution are what can be quoted: neighbouring points are strongly correlated, and a band of
 /// [`deviations`](Self::deviations) about the curve is *not* a region in which the true curve lies.
 ///
+/// Where the prior holds the deviations are exact; for smooth spectra, which it does not expect, they are
+/// cautious: in the example `uncertainty` (one to three peaks, five windows, noise 10⁻³ and 10⁻⁴) the true
+/// weight lies within one deviation in 95 % of the draws on average (56 % at worst), within two in 99.7 % (94 % at
+/// worst): a calibrated deviation would do in 68 and 95 %.
+///
 /// ```
 /// use fredholm::{FermionTime, FrequencyGrid, MaxEnt, Measurement, Problem, Solver};
 /// let tau: Vec<f64> = (0..=20).map(|i| 0.5 * i as f64).collect();
@@ -88,7 +93,7 @@ impl<T: Real> Posterior<T> {
         let z = DMatrix::from_fn(n, modes.count, |j, k| z[j * modes.stride + k]);
         let svd = thin_svd("posterior", &z)?;
         let known = |s: &T| T::one() - (alpha / (alpha + *s * *s)).sqrt();
-        let posterior = Posterior {
+        let mut posterior = Posterior {
             spectrum: solution.spectrum().clone(),
             weights,
             scale: alpha.sqrt(),
@@ -97,6 +102,12 @@ impl<T: Real> Posterior<T> {
             basis: svd.u,
             fixed: None,
         };
+        if objective.scaled.fixes_sum() {
+            let mut along = posterior.root(&vec![T::one(); n]);
+            let length = dot(&along, &along).sqrt();
+            along.iter_mut().for_each(|v| *v /= length);
+            posterior.fixed = Some(along);
+        }
         Ok(posterior)
     }
 
@@ -223,8 +234,16 @@ impl<T: Real> PreparedMaxEnt<T> {
     /// The posterior about `solution`, found by this method, at its α.
     ///
     /// # Errors
-    /// A solution of another method or on another grid; priors whose Hessian is not positive definite there.
+    /// A solution of another method or on another grid; priors whose Hessian is not positive definite there;
+    /// a preblur, whose hidden image the solution does not hold.
     pub fn posterior(&self, solution: &Solution<T>) -> Result<Posterior<T>> {
+        if self.preblur.is_some() {
+            return Err(Error::Unsupported {
+                argument: "preblur",
+                value: "a hidden image",
+                expected: "no preblur: the posterior is that of the weights themselves",
+            });
+        }
         match (&self.settings.kinetic_search, &solution.report().maxent) {
             (Some(_), Some(report)) => {
                 Posterior::new(&self.with_kinetic(report.kinetic)?, &self.modes, solution)

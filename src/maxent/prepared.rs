@@ -9,13 +9,14 @@ use super::engine::Engine;
 use super::ladder::{Ladder, descent, geometric};
 use super::modes::Modes;
 use super::objective::Objective;
+use super::preblur::{Preblur, shown};
 use super::primal::Primal;
 use crate::error::{Error, Result, check_positive};
 use crate::linalg::SymmetricBand;
 use crate::prior::Kinetic;
 use crate::problem::{ForwardModel, Problem};
 use crate::real::Real;
-use crate::solution::{LadderStep, MaxEntReport, Report, Solution, Solver, Status};
+use crate::solution::{LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning};
 use core::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -44,6 +45,7 @@ pub struct PreparedMaxEnt<T: Real = f64> {
     pub(super) model: Arc<ForwardModel<T>>,
     pub(super) objective: Objective<T>,
     pub(super) modes: Modes<T>,
+    pub(super) preblur: Option<Preblur<T>>,
     pub(super) alphas: Vec<T>,
 }
 
@@ -61,9 +63,13 @@ impl<T: Real> PreparedMaxEnt<T> {
                 expected: "priors that offer their rows; the primal solver takes any",
             });
         }
-        let modes = Modes::new(&model)?;
+        let preblur = settings.preblur.map(|width| Preblur::new(grid, width)).transpose()?;
+        let modes = match &preblur {
+            Some(preblur) => preblur.modes(&model)?,
+            None => Modes::new(&model)?,
+        };
         let alphas = alphas(&settings, &objective, &modes)?;
-        Ok(PreparedMaxEnt { settings, model, objective, modes, alphas })
+        Ok(PreparedMaxEnt { settings, model, objective, modes, preblur, alphas })
     }
 
     /// The forward model it was prepared for.
@@ -148,7 +154,8 @@ impl<T: Real> PreparedMaxEnt<T> {
         );
         let rule = settings.alpha.as_ref();
         let decision = Decision::make(rule, &ladder, n_data)?;
-        let solving = Solving { problem, objective, tolerance, max_iterations };
+        let preblur = self.preblur.as_ref();
+        let solving = Solving { problem, objective, preblur, tolerance, max_iterations };
         let answer = solving.mixture(engine.as_mut(), &ladder, &decision.mixture)?;
         let Answer { weights, outcome, certificate } = answer;
         // A fixed α does not depend on how the way down to it ended.
@@ -176,7 +183,10 @@ impl<T: Real> PreparedMaxEnt<T> {
             ladder: ladder.steps.clone(),
         };
         let report = Report {
-            method: "maximum entropy".into(),
+            method: match preblur {
+                Some(preblur) => format!("maximum entropy, preblur {}", preblur.width),
+                None => "maximum entropy".into(),
+            },
             status,
             chi2: outcome.chi2,
             n_data,
@@ -188,7 +198,11 @@ impl<T: Real> PreparedMaxEnt<T> {
             maxent: Some(maxent),
             penalty: None,
         };
-        Solution::new(problem, &weights, report)
+        let mut solution = Solution::new(problem, &shown(preblur, &weights), report)?;
+        if !objective.scaled.is_positive() {
+            solution.retain_warnings(|w| !matches!(w, Warning::Negative { .. }));
+        }
+        Ok(solution)
     }
 }
 

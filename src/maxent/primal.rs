@@ -26,7 +26,7 @@ use crate::prior::Legendre;
 use crate::real::Real;
 use crate::solution::Status;
 
-/// Modes with σ²·norm below this times α are left out of the Newton matrix (never out of the gradient).
+/// Modes with σ²·scale below this times α are left out of the Newton matrix (never out of the gradient).
 const CUT: f64 = 1e-14;
 /// A predicted change of u beyond this is not trusted.
 const LARGEST_PREDICTION: f64 = 3.0;
@@ -89,7 +89,7 @@ impl<'a, T: Real> Primal<'a, T> {
             data: Projected::default(),
             legendre: objective.scaled.as_ref(),
             certified: objective.has_gap(),
-            schur: Schur::new(modes, objective.hessian_storage()),
+            schur: Schur::new(modes, objective.hessian_storage(), objective.scaled.fixes_sum()),
             curvature: SymmetricBand::zeros(modes.points, 0),
             alpha: T::zero(),
             trial: point.clone(),
@@ -141,7 +141,22 @@ impl<'a, T: Real> Primal<'a, T> {
         }
         self.preconditioned.copy_from_slice(&p.epsilon);
         self.schur.band.forward(&mut self.preconditioned[..n]);
+        self.schur.project(&mut self.preconditioned[..n]);
         T::lit(0.5) * self.alpha * dot(&self.preconditioned, &self.preconditioned)
+    }
+
+    /// ‖∂Q/∂u‖/α, where the curvature is that of the present point: ε/φ'', less the mean that the sum
+    /// rule takes up.
+    fn slope_norm(&self) -> T {
+        let n = self.modes.points;
+        let inverse = |j: usize| T::one() / self.curvature.get(j, j);
+        let mut mean = T::zero();
+        if self.legendre.fixes_sum() {
+            let weighted: T = (0..n).map(|j| inverse(j) * self.point.epsilon[j]).sum();
+            mean = weighted / self.legendre.scale(&self.point.h[..n]);
+        }
+        let slope = |j: usize| inverse(j) * (self.point.epsilon[j] - mean);
+        (0..n).map(|j| slope(j) * slope(j)).sum::<T>().sqrt()
     }
 
     /// Factors M = P''/α at the present point, with a shift where a prior is not convex.
@@ -152,7 +167,7 @@ impl<'a, T: Real> Primal<'a, T> {
         self.objective.scaled.add_hessian(h, T::one(), &mut self.curvature);
         self.objective.precision(self.alpha, h, &mut self.schur.m);
         let mut shift = T::EPSILON.sqrt();
-        while !self.schur.band.factor(&self.schur.m) {
+        while !self.schur.factor_band() {
             for j in 0..n {
                 let size = self.schur.m.get(j, j).abs() + self.curvature.get(j, j);
                 self.schur.m.add(j, j, shift * size);
@@ -175,6 +190,9 @@ impl<'a, T: Real> Primal<'a, T> {
         for iteration in 0..4 * active + 50 {
             self.preconditioned.copy_from_slice(&self.rest);
             self.schur.band.forward(&mut self.preconditioned[..n]);
+            // The multiplier of a fixed sum must not grow: it would drown the rest.
+            let multiplier = self.schur.project(&mut self.preconditioned[..n]);
+            self.rest[..n].iter_mut().for_each(|r| *r -= multiplier);
             self.schur.band.backward(&mut self.preconditioned[..n]);
             let previous = rho;
             rho = dot(&self.rest, &self.preconditioned);
@@ -220,8 +238,8 @@ impl<'a, T: Real> Primal<'a, T> {
     }
 
     fn significant(&self) -> usize {
-        let norm = self.point.h.iter().copied().sum();
-        self.modes.significant(self.alpha, norm, T::lit(CUT))
+        let scale = self.legendre.scale(&self.point.h[..self.modes.points]);
+        self.modes.significant(self.alpha, scale, T::lit(CUT))
     }
 
     /// Follows the tangent of αu(α) in ln α from the present optimum, where M is factored, to `alpha`.
@@ -234,7 +252,10 @@ impl<'a, T: Real> Primal<'a, T> {
         for (d, &u) in self.step_u.iter_mut().zip(&self.point.u) {
             *d = ratio * (u + log * (u + *d)) - u;
         }
-        if self.step_u.iter().all(|d| d.abs() < T::lit(LARGEST_PREDICTION)) {
+        let n = self.modes.points;
+        let limit = self.legendre.step_limit(&self.point.u[..n], &self.step_u[..n]);
+        let small = self.step_u.iter().all(|d| d.abs() < T::lit(LARGEST_PREDICTION));
+        if small && limit >= T::one() {
             for (u, &d) in self.point.u.iter_mut().zip(&self.step_u) {
                 *u += d;
             }
@@ -273,8 +294,7 @@ impl<'a, T: Real> Primal<'a, T> {
     fn newton(&mut self, tolerance: T, iterations: &mut usize, max_iterations: usize) -> Status {
         let (n, mut stalled) = (self.modes.points, 0);
         loop {
-            let norm: T = self.point.h.iter().copied().sum();
-            let scale = self.alpha * norm;
+            let scale = self.alpha * self.legendre.scale(&self.point.h[..n]);
             if !self.point.epsilon.iter().all(|e| e.is_finite()) || !self.factor_priors() {
                 return Status::NonFinite { stage: "the priors' Hessian or the gradient" };
             }
@@ -340,8 +360,8 @@ impl<T: Real> Engine<T> for Primal<'_, T> {
         let p = &self.point;
         let norm: T = p.h.iter().copied().sum();
         let gap = if gap.is_finite() { gap } else { T::INFINITY };
-        let squares = p.h.iter().zip(&p.epsilon).map(|(&h, &e)| h * e * h * e);
-        let stationarity = alpha * squares.sum::<T>().sqrt();
+        let scale = self.legendre.scale(&p.h[..n]);
+        let stationarity = alpha * self.slope_norm();
         let chi2 = self.data.outside + dot(&p.r, &p.r);
         let (entropy, value) = self.objective.parts(alpha, &p.h[..n]);
         let (mut n_good, mut log_probability) = (T::lit(active as f64), -T::INFINITY);
@@ -352,6 +372,7 @@ impl<T: Real> Engine<T> for Primal<'_, T> {
         Outcome {
             chi2,
             norm,
+            scale,
             entropy,
             gap,
             stationarity,

@@ -23,7 +23,8 @@ const FAR: f64 = 1e-2;
 
 /// The derivatives of a maximum-entropy solution h, ready to be contracted with an upstream gradient.
 ///
-/// α is a number here: the derivative of the rule that chose it is *not* included. Made by
+/// α is a number here: the derivative of the rule that chose it is *not* included. Where the norm is
+/// fixed ([`MaxEnt::fix_norm`]) h moves on the plane Σh = norm, and that norm is a number too. Made by
 /// [`MaxEnt::sensitivity`].
 #[derive(Debug, Clone)]
 pub struct Sensitivity<T: Real = f64> {
@@ -45,7 +46,7 @@ pub struct MaxEntGradient<T = f64> {
     /// ∂loss/∂g of the raw data (stacked if complex), in 1/units of g.
     pub data: Vec<T>,
     /// ∂loss/∂d of the default weights d = D Δω as the entropy uses them, scaled to the norm; with
-    /// respect to ln d multiply by d. Empty if a prior of the user's takes the entropy's place.
+    /// respect to ln d multiply by d. Empty if a scaled prior takes the place of Skilling's entropy.
     pub default_weights: Vec<T>,
     /// ∂loss/∂α.
     pub alpha: T,
@@ -95,8 +96,8 @@ impl<T: Real> PreparedMaxEnt<T> {
     ///
     /// # Errors
     /// A problem of another model; a solution of another method or grid, or one that is not the optimum of
-    /// this objective at its α (Newton's step from it exceeds 1 % of its norm); priors that are not convex
-    /// there.
+    /// this objective at its α (Newton's step from it exceeds 1 % of its norm); a preblur, whose hidden image
+    /// the solution does not hold; priors that are not convex there.
     pub fn sensitivity(
         &self,
         problem: &Problem<T>,
@@ -115,7 +116,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             });
         }
         let distance = distance(&posterior, problem, objective, alpha, &h);
-        let norm = solution.report().norm;
+        let norm: T = h.iter().map(|h| h.abs()).sum();
         if distance > T::lit(FAR) * norm || !distance.is_finite() {
             return Err(Error::OutOfRange {
                 argument: "solution: Newton's step over its norm",

@@ -18,6 +18,9 @@ use proptest::prelude::*;
 use rand::SeedableRng;
 use std::sync::Arc;
 
+mod entropies;
+mod preblur;
+
 /// 1/(iω_n − ω), real parts over imaginary parts.
 struct Matsubara;
 

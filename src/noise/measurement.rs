@@ -128,6 +128,19 @@ impl<T: Real> Measurement<T> {
         Self::new(x, &mean, Whitening::from_bins(bins, estimator, relative_cut)?)
     }
 
+    /// Further data with independent error bars, appended to the values: those of the rows that
+    /// [`WithRows`](crate::WithRows) appends to a kernel.
+    ///
+    /// # Errors
+    /// Empty or non-finite arrays; two lengths; an error bar that is not positive.
+    pub fn with_rows(&self, values: &[T], errors: &[T]) -> Result<Self> {
+        check_not_empty("values", values.len(), 1)?;
+        check_finite("values", values)?;
+        check_len("errors", errors.len(), values.len(), "`values`")?;
+        let values: Vec<T> = self.values.iter().chain(values).copied().collect();
+        Self::new(&self.x, &values, self.whitening.with_errors(errors)?)
+    }
+
     /// Data and noise multiplied by `factor`: −1 turns G(τ) = −⟨T c(τ)c†⟩ into what the kernel describes.
     ///
     /// # Errors

@@ -472,6 +472,27 @@ fn complex_data_are_stacked_and_scale_with_their_noise() {
     }
 }
 
+#[test]
+fn further_rows_are_whitened_beside_the_data() {
+    let (x, g) = ([0.0, 1.0, 2.0], [0.5, 0.2, 0.3]);
+    let c = covariance(3, 3, 5);
+    for data in [
+        Measurement::with_covariance(&x, &g, &c).unwrap(),
+        Measurement::with_errors(&x, &g, &[0.1, 0.2, 0.3]).unwrap(),
+    ] {
+        let both = data.with_rows(&[1.0, -2.0], &[0.5, 0.25]).unwrap();
+        assert_eq!((both.x(), both.values()), (&x[..], &[0.5, 0.2, 0.3, 1.0, -2.0][..]));
+        let (upper, w) = (dense(data.whitening()), dense(both.whitening()));
+        assert_eq!(w.shape(), (5, 5));
+        assert_eq!(w.view((0, 0), (3, 3)), upper.view((0, 0), (3, 3)));
+        assert_eq!(
+            (w[(3, 3)], w[(4, 4)], w[(3, 4)], w[(0, 3)], w[(4, 1)]),
+            (2.0, 4.0, 0.0, 0.0, 0.0)
+        );
+        assert_eq!((both.noise_report().data, both.noise_report().kept), (5, 5));
+    }
+}
+
 /// Independent values: mean 0, and the variance that is written down, for few values and for many.
 #[test]
 fn neighbours_of_independent_noise_are_uncorrelated_within_the_deviation() {

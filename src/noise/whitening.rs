@@ -51,17 +51,7 @@ impl<T: Real> Whitening<T> {
     /// # Errors
     /// Empty, non-finite or non-positive error bars.
     pub fn from_errors(errors: &[T]) -> Result<Self> {
-        check_not_empty("errors", errors.len(), 1)?;
-        check_all_positive("errors", errors)?;
-        let inverse: Vec<T> = errors.iter().map(|&e| T::one() / e).collect();
-        if let Some(index) = inverse.iter().position(|w| !w.is_finite()) {
-            return Err(Error::ElementOutOfRange {
-                argument: "errors",
-                index,
-                value: errors[index].as_f64(),
-                expected: "an error bar whose inverse is finite",
-            });
-        }
+        let inverse = inverses(errors)?;
         let n = errors.len();
         let report = NoiseReport {
             data: n,
@@ -149,6 +139,26 @@ impl<T: Real> Whitening<T> {
             Kind::Dense(w) => Kind::Dense(w / factor),
         };
         Self::checked(kind, self.report.clone())
+    }
+
+    /// The same with further data of independent error bars: W and diag(1/σ) side by side.
+    pub(super) fn with_errors(&self, errors: &[T]) -> Result<Self> {
+        let inverse = inverses(errors)?;
+        let kind = match &self.kind {
+            Kind::Diagonal(d) => Kind::Diagonal(d.iter().chain(&inverse).copied().collect()),
+            Kind::Dense(w) => {
+                let (rows, columns, n) = (w.nrows(), w.ncols(), inverse.len());
+                let mut both = w.clone().resize(rows + n, columns + n, T::zero());
+                for (i, &v) in inverse.iter().enumerate() {
+                    both[(rows + i, columns + i)] = v;
+                }
+                Kind::Dense(both)
+            }
+        };
+        let mut report = self.report.clone();
+        report.data += errors.len();
+        report.kept += errors.len();
+        Self::checked(kind, report)
     }
 
     /// Variances too small for the scalar type overflow here.
@@ -266,6 +276,22 @@ impl<T: Real> Whitening<T> {
             }
             Kind::Dense(w) => w * m,
         }
+    }
+}
+
+/// 1/σ_i.
+fn inverses<T: Real>(errors: &[T]) -> Result<Vec<T>> {
+    check_not_empty("errors", errors.len(), 1)?;
+    check_all_positive("errors", errors)?;
+    let inverse: Vec<T> = errors.iter().map(|&e| T::one() / e).collect();
+    match inverse.iter().position(|w| !w.is_finite()) {
+        None => Ok(inverse),
+        Some(index) => Err(Error::ElementOutOfRange {
+            argument: "errors",
+            index,
+            value: errors[index].as_f64(),
+            expected: "an error bar whose inverse is finite",
+        }),
     }
 }
 

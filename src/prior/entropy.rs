@@ -3,13 +3,11 @@
 //! φ(h) = Σ [h ln(h/d) − h + d] = −S ≥ 0, zero at h = d; ∇φ = ln(h/d), ∇²φ = diag(1/h), ∇φ*(u) = d e^u.
 //! The kinetic-maxent paper writes S = −Σ h ln(h/d) and renormalises instead.
 
+use super::exponential::{distance_between, excess, exp_shifted, exponent_limit, relative_entropy};
 use super::{Legendre, Prior};
 use crate::error::{Result, check_all_positive, check_not_empty};
 use crate::linalg::{SymmetricBand, exp};
 use crate::real::Real;
-
-/// Exponents beyond this are not stepped into: e⁵⁰ times the default model is no spectrum.
-const LARGEST_EXPONENT: f64 = 50.0;
 
 /// φ(h) = Σ [h ln(h/d) − h + d], minus the entropy S of weights h relative to default weights d.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,13 +39,7 @@ impl<T: Real> Prior<T> for Entropy<T> {
     }
 
     fn value(&self, h: &[T]) -> T {
-        let term = |(&h, &d): (&T, &T)| {
-            // h ln(h/d) − h + d = d ((1 + x) ln(1 + x) − x), which keeps its digits near x = 0.
-            let x = (h - d) / d;
-            let log = if x.abs() < T::lit(0.5) { x.ln_1p() } else { (h / d).ln() };
-            if h <= T::zero() { d } else { h * log - (h - d) }
-        };
-        h.iter().zip(&self.default).map(term).sum()
+        h.iter().zip(&self.default).map(|(&h, &d)| relative_entropy(h, d)).sum()
     }
 
     fn add_gradient(&self, h: &[T], weight: T, out: &mut [T]) {
@@ -74,43 +66,35 @@ impl<T: Real> Legendre<T> for Entropy<T> {
 
     /// Σ h (e^δ − 1 − δ).
     fn divergence(&self, h: &[T], delta: &[T]) -> T {
-        let excess = |&x: &T| {
-            if x.abs() < T::lit(1e-2) {
-                let c = |k: f64| T::one() / T::lit(k);
-                T::lit(0.5)
-                    * x
-                    * x
-                    * (T::one()
-                        + x * c(3.0)
-                            * (T::one()
-                                + x * c(4.0)
-                                    * (T::one()
-                                        + x * c(5.0)
-                                            * (T::one() + x * c(6.0) * (T::one() + x * c(7.0))))))
-            } else {
-                x.exp_m1() - x
-            }
-        };
-        h.iter().zip(delta).map(|(&h, x)| h * excess(x)).sum()
+        h.iter().zip(delta).map(|(&h, &x)| h * excess(x)).sum()
     }
 
     fn step_limit(&self, u: &[T], du: &[T]) -> T {
-        let cap = T::lit(LARGEST_EXPONENT);
-        let mut limit = T::one();
-        for (&u, &du) in u.iter().zip(du) {
-            if u + du > cap && du > T::zero() {
-                // Where the cap is reached already, creep.
-                let t = if u < cap - T::one() { (cap - u) / du } else { T::one() / du };
-                limit = if t < limit { t } else { limit };
-            }
-        }
-        limit
+        exponent_limit(u, du)
     }
 
-    /// From (x − y)² ≤ (⅔x + 4⁄3 y)(x ln(x/y) − x + y), Cauchy's inequality and Σh* ≤ Σh + ‖h − h*‖₁: with
-    /// κ the divergence, ‖h − h*‖₁ ≤ ⅔κ + √(4⁄9 κ² + 2 norm κ).
-    fn distance_bound(&self, norm: T, divergence: T) -> Option<T> {
-        let x = T::lit(2.0 / 3.0) * divergence;
-        Some(x + (x * x + T::lit(2.0) * norm * divergence).sqrt())
+    /// Σh.
+    fn scale(&self, h: &[T]) -> T {
+        h.iter().copied().sum()
+    }
+
+    fn distance_bound(&self, scale: T, divergence: T) -> Option<T> {
+        Some(distance_between(scale, divergence))
+    }
+
+    /// h = sum·softmax(ln d + u).
+    fn conjugate_gradient_of_sum(&self, u: &[T], sum: T, h: &mut [T]) -> Option<T> {
+        let top = u.iter().fold(-T::INFINITY, |m, &u| if u > m { u } else { m });
+        exp_shifted(u, -top, &self.default, h);
+        let factor = sum / h.iter().copied().sum();
+        for h in h {
+            *h *= factor;
+        }
+        Some(factor.ln() - top)
+    }
+
+    /// Pinsker's inequality, ‖h − h*‖₁² ≤ 2·sum·divergence.
+    fn distance_bound_of_sum(&self, scale: T, divergence: T) -> Option<T> {
+        Some((T::lit(2.0) * scale * divergence).sqrt())
     }
 }

@@ -71,6 +71,25 @@ impl<T: Real> Kinetic<T> {
         Ok(Kinetic { rows: BandedRows::new(n, 3, first, coefficients)? })
     }
 
+    /// Of second order: ½∫(d²A/dω²)² dω by second differences on any grid, free at both ends, so that a
+    /// straight line costs nothing. λ then has units of energy⁵.
+    ///
+    /// # Errors
+    /// A grid of fewer than three points.
+    pub fn second_order(grid: &FrequencyGrid<T>) -> Result<Self> {
+        let (n, omega, w) = (grid.len(), grid.points(), grid.weights());
+        check_not_empty("grid", n, 3)?;
+        let mut coefficients = Vec::with_capacity(3 * (n - 2));
+        for j in 1..n - 1 {
+            let (left, right) = (omega[j] - omega[j - 1], omega[j + 1] - omega[j]);
+            // A'' = [(A_{j+1} − A_j)/right − (A_j − A_{j−1})/left]/Δ on a cell of width Δ.
+            let root = (T::lit(0.5) * (left + right)).sqrt();
+            let (a, b) = (T::one() / (left * root), T::one() / (right * root));
+            coefficients.extend([a / w[j - 1], -(a + b) / w[j], b / w[j + 1]]);
+        }
+        Ok(Kinetic { rows: BandedRows::new(n, 3, (0..n - 2).collect(), coefficients)? })
+    }
+
     fn first_differences(grid: &FrequencyGrid<T>, dirichlet: bool) -> Result<Self> {
         let (n, omega, w) = (grid.len(), grid.points(), grid.weights());
         let (mut first, mut coefficients) = (Vec::new(), Vec::new());

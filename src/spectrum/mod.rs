@@ -2,9 +2,10 @@
 
 mod default_model;
 mod metrics;
+mod moments;
 mod retarded;
 
-pub use default_model::DefaultModel;
+pub use default_model::{DefaultModel, DefaultPeak};
 pub use metrics::Peak;
 
 use crate::error::{Error, Result, check_finite, check_len};

@@ -5,4 +5,5 @@
 
 mod bad_input;
 mod bench;
+mod maxent;
 mod spectra;

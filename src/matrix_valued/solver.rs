@@ -1,0 +1,112 @@
+//! Diagonals first, then the off-diagonals with what they allow.
+
+use super::problem::MatrixProblem;
+use super::solution::MatrixSolution;
+use crate::error::Result;
+use crate::maxent::MaxEnt;
+use crate::parallel;
+use crate::prior::PositiveNegativeEntropy;
+use crate::problem::Problem;
+use crate::real::Real;
+use crate::solution::{Solution, Solver};
+use std::sync::Arc;
+
+/// Least default weight of an off-diagonal element over the mean of those weights: it must be positive.
+const FLOOR: f64 = 1e-6;
+
+/// Maximum entropy for a matrix-valued spectrum, element by element, on the threads of the pool.
+///
+/// ```
+/// use fredholm::nalgebra::{DMatrix, DVector};
+/// use fredholm::{FermionTime, FrequencyGrid, Kernel, MatrixMaxEnt, MatrixProblem, Measurement, Problem};
+/// // Two levels at ±1, mixed by a rotation of 30°: A_12 = cos 30° sin 30° (A_1 − A_2).
+/// let tau: Vec<f64> = (0..=30).map(|i| 0.2 * f64::from(i)).collect();
+/// let grid = FrequencyGrid::uniform(-4.0, 4.0, 81)?;
+/// let kernel = FermionTime::new(6.0)?;
+/// let bands = |w: f64| ((-8.0 * (w - 1.0).powi(2)).exp(), (-8.0 * (w + 1.0).powi(2)).exp());
+/// let matrix = kernel.matrix(&tau, grid.points())?;
+/// let g = |c1: f64, c2: f64| -> Vec<f64> {
+///     let a = grid.points().iter().map(|&w| 0.1 * 1.5958 * (c1 * bands(w).0 + c2 * bands(w).1));
+///     (&matrix * DVector::from_iterator(81, a)).as_slice().to_vec()
+/// };
+/// let data = Measurement::with_uniform_error(&tau, &g(0.75, 0.25), 1e-4)?;
+/// let first = Problem::new(&kernel, &data, &grid)?;
+/// let second = first.with_data(&g(0.25, 0.75))?;
+/// let mixed = first.with_data(&g(0.433, -0.433))?;
+/// let problem = MatrixProblem::symmetric(vec![first, second], vec![mixed])?;
+///
+/// let solution = MatrixMaxEnt::default().solve(&problem)?;
+/// assert!(solution.at(50)?[(0, 1)].re > 0.1 && solution.at(30)?[(0, 1)].re < -0.1);
+/// assert!(solution.positivity()?.worst > -0.2);
+/// # Ok::<(), fredholm::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use = "a builder does nothing until it solves"]
+pub struct MatrixMaxEnt<T: Real = f64> {
+    diagonal: MaxEnt<T>,
+    off_diagonal: MaxEnt<T>,
+}
+
+impl<T: Real> MatrixMaxEnt<T> {
+    /// How the diagonals are solved; [`MaxEnt::default`] unless given.
+    pub fn diagonal(mut self, maxent: MaxEnt<T>) -> Self {
+        self.diagonal = maxent;
+        self
+    }
+
+    /// How the off-diagonals are solved, with the positive–negative entropy in the place of the entropy and default
+    /// model that are set; [`MaxEnt::default`] unless given.
+    pub fn off_diagonal(mut self, maxent: MaxEnt<T>) -> Self {
+        self.off_diagonal = maxent;
+        self
+    }
+
+    /// Solves all elements. The default weights of off-diagonal (i, j) are √(a_ii a_jj), of either sign.
+    ///
+    /// # Errors
+    /// Those of [`MaxEnt::prepare`] for an element.
+    pub fn solve(&self, problem: &MatrixProblem<T>) -> Result<MatrixSolution<T>> {
+        let n = problem.order();
+        let diagonal = solve_all(&problem.diagonal, |_| Ok(self.diagonal.clone()))?;
+        let weights: Vec<Vec<T>> = diagonal.iter().map(|s| s.spectrum().weights()).collect();
+        let mut priors = Vec::with_capacity(problem.real.len());
+        for i in 0..n {
+            for j in i + 1..n {
+                let default = default_weights(&weights[i], &weights[j]);
+                priors.push(Arc::new(PositiveNegativeEntropy::symmetric(default)?));
+            }
+        }
+        let maxent = |k: usize| -> Result<MaxEnt<T>> {
+            let prior: Arc<PositiveNegativeEntropy<T>> = Arc::clone(&priors[k]);
+            Ok(self.off_diagonal.clone().scaled_prior(prior))
+        };
+        let real = solve_all(&problem.real, maxent)?;
+        let imaginary = solve_all(&problem.imaginary, maxent)?;
+        Ok(MatrixSolution { diagonal, real, imaginary })
+    }
+}
+
+/// √(a_i a_j), positive.
+fn default_weights<T: Real>(a: &[T], b: &[T]) -> Vec<T> {
+    let positive = |x: T| if x > T::zero() { x } else { T::zero() };
+    let mut d: Vec<T> =
+        a.iter().zip(b).map(|(&a, &b)| positive(a).sqrt() * positive(b).sqrt()).collect();
+    let mean = d.iter().copied().sum::<T>() / T::lit(d.len() as f64);
+    let least = if mean > T::zero() { T::lit(FLOOR) * mean } else { T::MIN_POSITIVE.sqrt() };
+    for d in &mut d {
+        *d = if *d > least { *d } else { least };
+    }
+    d
+}
+
+/// Solves problem k by `maxent(k)`.
+fn solve_all<T: Real>(
+    problems: &[Problem<T>],
+    maxent: impl Fn(usize) -> Result<MaxEnt<T>> + Sync,
+) -> Result<Vec<Solution<T>>> {
+    let mut slots: Vec<_> = problems.iter().map(|_| None).collect();
+    parallel::for_each_mut(&mut slots, |k, slot| {
+        *slot = Some(maxent(k).and_then(|maxent| maxent.solve(&problems[k])));
+    });
+    slots.into_iter().flatten().collect()
+}

@@ -1,0 +1,199 @@
+//! Two bands mixed by a rotation that does not depend on ω: a matrix-valued spectrum known in every element.
+
+use fredholm::nalgebra::{Complex, DVector};
+use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
+use fredholm::{
+    Error, FermionMatsubara, FixedAlpha, FrequencyGrid, Kernel, MatrixMaxEnt, MatrixProblem,
+    Matsubara, MaxEnt, Measurement, PositiveNegativeEntropy, Problem, Real, Solver, Spectrum,
+    stack_complex,
+};
+use std::sync::Arc;
+
+const ERROR: f64 = 1e-4;
+const ANGLE: f64 = 0.5;
+
+fn gaussian(w: f64, mu: f64, sigma: f64) -> f64 {
+    (-0.5 * ((w - mu) / sigma).powi(2)).exp() / (sigma * (2.0 * std::f64::consts::PI).sqrt())
+}
+
+fn bands(w: f64) -> [f64; 2] {
+    [gaussian(w, 1.0, 0.4), 0.6 * gaussian(w, -1.3, 0.5) + 0.4 * gaussian(w, 2.2, 0.6)]
+}
+
+fn grid() -> FrequencyGrid {
+    FrequencyGrid::uniform(-5.0, 5.0, 201).unwrap()
+}
+
+/// A spectrum of any sign, and a problem with its data and noise.
+fn element(model: Option<&Problem>, a: impl Fn(f64) -> f64, seed: u64) -> (Problem, Spectrum) {
+    let wn = Matsubara::Fermion.frequencies(20.0, 60).unwrap();
+    let truth = Spectrum::from_fn(grid(), a).unwrap();
+    let matrix = FermionMatsubara.matrix(&wn, grid().points()).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let g: Vec<f64> = (matrix * DVector::from_vec(truth.weights()))
+        .iter()
+        .map(|g| g + ERROR * f64::standard_normal(&mut rng))
+        .collect();
+    let problem = match model {
+        Some(model) => model.with_data(&g).unwrap(),
+        None => {
+            let data = Measurement::with_uniform_error(&wn, &g, ERROR).unwrap();
+            Problem::new(&FermionMatsubara, &data, &grid()).unwrap()
+        }
+    };
+    (problem, truth)
+}
+
+/// A_11 = c²a₁ + s²a₂, A_22 = s²a₁ + c²a₂, A_12 = cs(a₁ − a₂)·`phase`.
+fn rotated(seed: u64) -> (Problem, Problem, impl Fn(f64, u64) -> (Problem, Spectrum)) {
+    let (s, c) = ANGLE.sin_cos();
+    let mix = |x: f64, y: f64| move |w: f64| x * bands(w)[0] + y * bands(w)[1];
+    let (first, _) = element(None, mix(c * c, s * s), seed);
+    let (second, _) = element(Some(&first), mix(s * s, c * c), seed + 1);
+    let base = first.clone();
+    let mixed = move |part: f64, more: u64| {
+        element(Some(&base), mix(part * c * s, -part * c * s), seed + more)
+    };
+    (first, second, mixed)
+}
+
+fn absolute(found: &[f64], truth: &Spectrum) -> f64 {
+    let w = truth.grid().weights();
+    found.iter().zip(truth.values()).zip(w).map(|((a, b), w)| (a - b).abs() * w).sum()
+}
+
+/// The off-diagonal against the best that its entropy reaches at any α when it is told the true diagonals, and
+/// against continuing G_11 + G_22 ± 2G_12 as positive functions and taking their difference.
+#[test]
+fn a_rotated_model_comes_back() {
+    let (mut ratio, mut worst): (Vec<f64>, f64) = (Vec::new(), 0.0);
+    for seed in [10, 20, 30] {
+        let (first, second, mixed) = rotated(seed);
+        let (off, truth) = mixed(1.0, 2);
+        let problem =
+            MatrixProblem::symmetric(vec![first.clone(), second.clone()], vec![off.clone()]);
+        let solution = MatrixMaxEnt::default().solve(&problem.unwrap()).unwrap();
+        assert!(solution.is_success());
+        let found = absolute(solution.real()[0].spectrum().values(), &truth);
+
+        let (s, c) = ANGLE.sin_cos();
+        let d: Vec<f64> = grid()
+            .points()
+            .iter()
+            .zip(grid().weights())
+            .map(|(&w, dw)| {
+                let [a, b] = bands(w);
+                dw * ((c * c * a + s * s * b) * (s * s * a + c * c * b)).sqrt().max(1e-9)
+            })
+            .collect();
+        let told = Arc::new(PositiveNegativeEntropy::symmetric(d).unwrap());
+        let best = (0..24)
+            .map(|k| {
+                let alpha = 1e5 * 10_f64.powf(-0.3 * f64::from(k));
+                let maxent = MaxEnt::default().scaled_prior(told.clone()).alpha(FixedAlpha(alpha));
+                absolute(maxent.solve(&off).unwrap().spectrum().values(), &truth)
+            })
+            .fold(f64::INFINITY, f64::min);
+        let combine = |sign: f64| {
+            let g: Vec<f64> = (0..off.data().len())
+                .map(|i| 0.5 * (first.data()[i] + second.data()[i]) + sign * off.data()[i])
+                .collect();
+            MaxEnt::default().solve(&first.with_data(&g).unwrap()).unwrap()
+        };
+        let (plus, minus) = (combine(1.0), combine(-1.0));
+        let difference: Vec<f64> = (plus.spectrum().values().iter())
+            .zip(minus.spectrum().values())
+            .map(|(p, m)| 0.5 * (p - m))
+            .collect();
+        let by_difference = absolute(&difference, &truth);
+        ratio.push(found / best);
+        worst = worst.max(found / by_difference);
+
+        let positivity = solution.positivity().unwrap();
+        assert_eq!(positivity.ratios.len(), 201);
+        assert!(positivity.worst > -0.25 && positivity.negative_weight > -0.02);
+        let trace: f64 = solution.diagonal().iter().map(|s| s.report().norm).sum();
+        assert!((trace - 2.0).abs() < 5e-3);
+        let norm = solution.real()[0].report().norm;
+        assert!(norm.abs() < 5e-3, "{norm}");
+    }
+    assert!(ratio.iter().all(|&r| r < 2.0), "{ratio:?}");
+    assert!(worst < 2.0, "{worst}");
+}
+
+/// A phase on the rotation: real and imaginary part are continued alike, and A stays Hermitian.
+#[test]
+fn a_complex_rotation_comes_back() {
+    let (first, second, mixed) = rotated(40);
+    let phase = 0.9_f64;
+    let ((real, _), (imaginary, _)) = (mixed(phase.cos(), 2), mixed(phase.sin(), 3));
+    let problem =
+        MatrixProblem::hermitian(vec![first, second], vec![real], vec![imaginary]).unwrap();
+    let solution = MatrixMaxEnt::default().solve(&problem).unwrap();
+    let (upper, lower) = (solution.element(0, 1).unwrap(), solution.element(1, 0).unwrap());
+    assert!(upper.iter().zip(&lower).all(|(a, b)| *a == b.conj()));
+    let (s, c) = ANGLE.sin_cos();
+    let (mut miss, mut size) = (0.0, 0.0);
+    for (k, (&w, a)) in grid().points().iter().zip(&upper).enumerate() {
+        let exact = Complex::from_polar(c * s * (bands(w)[0] - bands(w)[1]), phase);
+        miss += (a - exact).norm();
+        size += exact.norm();
+        let matrix = solution.at(k).unwrap();
+        assert_eq!(matrix, matrix.adjoint());
+        assert_eq!(matrix[(0, 1)], *a);
+    }
+    assert!(miss < 0.2 * size, "{}", miss / size);
+    // The eigenvalues of a 2 × 2 matrix: (trace ± √((A_11 − A_22)² + 4|A_12|²))/2.
+    let positivity = solution.positivity().unwrap();
+    for (k, ratio) in positivity.ratios.iter().enumerate() {
+        let m = solution.at(k).unwrap();
+        let (a, b) = (m[(0, 0)].re, m[(1, 1)].re);
+        let root = ((a - b).powi(2) + 4.0 * m[(0, 1)].norm_sqr()).sqrt();
+        assert!((ratio - 0.5 * (1.0 - root / (a + b))).abs() < 1e-9);
+    }
+}
+
+/// G_12 and G_21 of the complex model, taken apart.
+#[test]
+fn hermitian_parts_are_those_of_the_spectrum() {
+    let wn = Matsubara::Fermion.frequencies(20.0, 8).unwrap();
+    let matrix = FermionMatsubara.matrix(&wn, grid().points()).unwrap();
+    let apply = |a: &dyn Fn(f64) -> f64| -> Vec<Complex<f64>> {
+        let g = &matrix * DVector::from_iterator(201, grid().points().iter().map(|&w| a(w)));
+        (0..8).map(|n| Complex::new(g[n], g[8 + n])).collect()
+    };
+    let (re, im) = (apply(&|w| bands(w)[0]), apply(&|w| bands(w)[1]));
+    let i = Complex::<f64>::i();
+    let g_12: Vec<_> = re.iter().zip(&im).map(|(r, m)| r + i * m).collect();
+    let g_21: Vec<_> = re.iter().zip(&im).map(|(r, m)| r - i * m).collect();
+    let [a, b] = MatrixProblem::hermitian_parts(&g_12, &g_21).unwrap();
+    let close = |x: &[Complex<f64>], y: &[Complex<f64>]| {
+        stack_complex(x).iter().zip(stack_complex(y)).all(|(x, y)| (x - y).abs() < 1e-13)
+    };
+    assert!(close(&a, &re) && close(&b, &im));
+    assert!(MatrixProblem::hermitian_parts(&g_12, &g_21[1..]).is_err());
+}
+
+#[test]
+fn bad_matrices_are_named() {
+    let (first, second, mixed) = rotated(50);
+    let off = mixed(1.0, 2).0;
+    let both = || vec![first.clone(), second.clone()];
+    let error = MatrixProblem::symmetric(Vec::<Problem>::new(), Vec::new()).unwrap_err();
+    assert!(matches!(error, Error::Empty { argument: "diagonal", .. }));
+    let error = MatrixProblem::symmetric(both(), Vec::new()).unwrap_err();
+    assert!(matches!(error, Error::LengthMismatch { argument: "off-diagonals", .. }));
+    let error = MatrixProblem::hermitian(both(), vec![off.clone()], Vec::new()).unwrap_err();
+    assert!(matches!(error, Error::LengthMismatch { argument: "imaginary", .. }));
+    let data = Measurement::with_uniform_error(off.model().x(), off.data(), ERROR).unwrap();
+    let other = FrequencyGrid::uniform(-5.0, 5.0, 200).unwrap();
+    let elsewhere = Problem::new(&FermionMatsubara, &data, &other).unwrap();
+    let error = MatrixProblem::symmetric(both(), vec![elsewhere]).unwrap_err();
+    assert!(matches!(error, Error::Unsupported { argument: "elements", .. }));
+    let one = MatrixProblem::symmetric(vec![first.clone()], Vec::new()).unwrap();
+    let solution = MatrixMaxEnt::default().solve(&one).unwrap();
+    let positivity = solution.positivity().unwrap();
+    assert_eq!((positivity.worst, positivity.violated), (1.0, 0.0));
+    assert!(matches!(solution.at(201), Err(Error::OutOfRange { argument: "k", .. })));
+    assert!(matches!(solution.element(0, 1), Err(Error::OutOfRange { argument: "j", .. })));
+}
