@@ -13,6 +13,10 @@ use core::ops::ControlFlow;
 /// Chooses λ from ladders over a grid of λ: the largest λ at which some α has a score of generalised
 /// cross-validation N ln χ² − 2N ln(N − N_good) ≤ min + slack, divided by `descent`.
 ///
+/// This gains where a spectrum has one scale (single peaks, broad bands) and loses a little where it has
+/// several (a quasiparticle on a background, gaps with sharp edges): see the table at
+/// [`AlphaRule`](crate::AlphaRule).
+///
 /// α then is chosen at that λ by the rule for α. The grid is one of decades in units of width³/norm², the
 /// width being that of the frequency grid, and the edge of the slack is interpolated, so that the answer
 /// depends on the grids little, and not at all on the units of data and energy.

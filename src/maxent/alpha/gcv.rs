@@ -10,7 +10,7 @@ use crate::solution::LadderStep;
 /// (Golub, Heath and Wahba 1979).
 ///
 /// A common factor on all error bars changes nothing. The minimum itself is so flat that one case in three is
-/// overfitted there; the fall towards it is steep, always much the same power of α, and tells more.
+/// overfitted there; the fall towards it is steep, mostly much the same power of α, and tells more.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gcv {
     /// Slack κ ≥ 0; 16 by default.
