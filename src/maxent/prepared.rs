@@ -7,7 +7,8 @@ use super::doubts::doubts;
 use super::dual::Dual;
 use super::engine::Engine;
 use super::ladder::{Ladder, descent, geometric};
-use super::modes::Modes;
+use super::lane_dual::LaneDual;
+use super::modes::{Modes, Projected};
 use super::objective::Objective;
 use super::preblur::{Preblur, shown};
 use super::primal::Primal;
@@ -16,7 +17,9 @@ use crate::linalg::SymmetricBand;
 use crate::prior::Kinetic;
 use crate::problem::{ForwardModel, Problem};
 use crate::real::Real;
-use crate::solution::{LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning};
+use crate::solution::{
+    KineticStep, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning,
+};
 use core::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -49,6 +52,14 @@ pub struct PreparedMaxEnt<T: Real = f64> {
     pub(super) alphas: Vec<T>,
 }
 
+/// What is minimised, with the weight of its kinetic prior and those it was chosen from.
+#[derive(Debug)]
+pub(super) struct Weighted<'a, T: Real> {
+    objective: &'a Objective<T>,
+    kinetic: T,
+    steps: Vec<KineticStep<T>>,
+}
+
 impl<T: Real> PreparedMaxEnt<T> {
     pub(super) fn new(settings: MaxEnt<T>, model: Arc<ForwardModel<T>>) -> Result<Self> {
         settings.check()?;
@@ -77,12 +88,26 @@ impl<T: Real> PreparedMaxEnt<T> {
         &self.model
     }
 
+    /// The solver of several data vectors side by side, where there is one.
+    pub(super) fn lanes(&self) -> Option<LaneDual<'_, T>> {
+        let dual = self.settings.solver != MaxEntSolver::Primal && self.objective.has_dual();
+        let alike = self.settings.kinetic_search.is_none();
+        (dual && alike && !self.objective.scaled.fixes_sum())
+            .then(|| LaneDual::new(&self.objective, &self.modes))
+    }
+
     pub(super) fn engine<'a>(&'a self, objective: &'a Objective<T>) -> Box<dyn Engine<T> + 'a> {
         if self.settings.solver != MaxEntSolver::Primal && objective.has_dual() {
             Box::new(Dual::new(objective, &self.modes))
         } else {
             Box::new(Primal::new(objective, &self.modes))
         }
+    }
+
+    /// The objective as it was prepared.
+    pub(super) fn given(&self) -> Weighted<'_, T> {
+        let kinetic = self.settings.kinetic;
+        Weighted { objective: &self.objective, kinetic, steps: Vec::new() }
     }
 
     /// The objective with a further kinetic prior of weight `lambda`.
@@ -129,34 +154,39 @@ impl<T: Real> PreparedMaxEnt<T> {
             stopped = stopped || observer(step).is_break();
             if stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let n_data = problem.whitened_data().len();
-        let (searched, kinetic, kinetic_steps);
-        let objective = match &settings.kinetic_search {
-            None => {
-                (kinetic, kinetic_steps) = (settings.kinetic, Vec::new());
-                &self.objective
-            }
+        let searched;
+        let weighted = match &settings.kinetic_search {
+            None => self.given(),
             Some(search) => {
-                (kinetic, kinetic_steps) = search.run(self, &data, n_data, &mut watch)?;
+                let n_data = problem.whitened_data().len();
+                let (kinetic, steps) = search.run(self, &data, n_data, &mut watch)?;
                 searched = self.with_kinetic(kinetic)?;
-                &searched
+                Weighted { objective: &searched, kinetic, steps }
             }
         };
-        let mut engine = self.engine(objective);
+        let mut engine = self.engine(weighted.objective);
         engine.reset(&data);
+        let (tolerance, limit) = (settings.ladder_tolerance, settings.max_iterations);
+        let ladder = Ladder::run(engine.as_mut(), alphas, tolerance, limit, &mut watch);
+        self.conclude(problem, &data, engine.as_mut(), ladder, weighted)
+    }
+
+    /// Chooses α from a ladder and solves there, with an engine that holds `data`.
+    pub(super) fn conclude(
+        &self,
+        problem: &Problem<T>,
+        data: &Projected<T>,
+        engine: &mut dyn Engine<T>,
+        ladder: Ladder<T>,
+        weighted: Weighted<'_, T>,
+    ) -> Result<Solution<T>> {
+        let (settings, Weighted { objective, kinetic, steps }) = (&self.settings, weighted);
         let (tolerance, max_iterations) = (settings.tolerance, settings.max_iterations);
-        let ladder = Ladder::run(
-            engine.as_mut(),
-            alphas,
-            settings.ladder_tolerance,
-            max_iterations,
-            &mut watch,
-        );
-        let rule = settings.alpha.as_ref();
+        let (rule, n_data) = (settings.alpha.as_ref(), problem.whitened_data().len());
         let decision = Decision::make(rule, &ladder, n_data)?;
         let preblur = self.preblur.as_ref();
         let solving = Solving { problem, objective, preblur, tolerance, max_iterations };
-        let answer = solving.mixture(engine.as_mut(), &ladder, &decision.mixture)?;
+        let answer = solving.mixture(engine, &ladder, &decision.mixture)?;
         let Answer { weights, outcome, certificate } = answer;
         // A fixed α does not depend on how the way down to it ended.
         let way = if rule.fixed().is_some() { &Status::Converged } else { &ladder.status };
@@ -174,7 +204,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             solver: engine.name(),
             alpha: decision.alpha(),
             kinetic,
-            kinetic_steps,
+            kinetic_steps: steps,
             entropy: outcome.entropy,
             n_good: outcome.n_good,
             interval: decision.interval,
@@ -194,7 +224,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             residual_correlation: None,
             iterations: ladder.iterations() + outcome.iterations,
             certificate,
-            warnings: doubts(settings, objective, problem, &data, &maxent, &outcome),
+            warnings: doubts(settings, objective, problem, data, &maxent, &outcome),
             maxent: Some(maxent),
             penalty: None,
         };

@@ -1,7 +1,7 @@
 //! Proximal operators, prox_{γf}(z) = argmin_x f(x) + ‖x − z‖²/(2γ), with their derivatives. Floor 4.
 //!
-//! One file per operator; in `calculus`, functions made of functions. An operator that acts on each component alone is written as scalar formulas
-//! (`separable`); the loops over slices exist once.
+//! One file per operator; in `calculus`, functions made of functions. An operator that acts on each component
+//! alone is written as scalar formulas (`separable`); the loops over slices exist once.
 //!
 //! # How to add a prox
 //!

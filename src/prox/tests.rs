@@ -7,6 +7,8 @@ use crate::check_gradient;
 use cases::{Case, all, map, norm};
 use nalgebra::DMatrix;
 use proptest::prelude::*;
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
 
 fn dot<T: Real>(a: &[T], b: &[T]) -> T {
     a.iter().zip(b).map(|(&a, &b)| a * b).sum()
@@ -142,6 +144,67 @@ proptest! {
         let (z, y, u): (Vec<f32>, Vec<f32>, Vec<f32>) = (single(&z), single(&y), single(&u));
         for case in all::<f32>(z.len()) {
             battery(&case, &z, &y, &u, gamma as f32);
+        }
+    }
+}
+
+/// A minimiser of a convex objective that knows only its values and, from `sample`, points of its domain:
+/// line searches towards points around the best so far.
+fn naive_minimiser(
+    objective: impl Fn(&[f64]) -> f64,
+    sample: impl Fn(&[f64]) -> Vec<f64>,
+    start: &[f64],
+) -> Vec<f64> {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let mut x = sample(start);
+    let along = |x: &[f64], to: &[f64], s: f64| -> Vec<f64> {
+        x.iter().zip(to).map(|(x, to)| x + s * (to - x)).collect()
+    };
+    for k in 0..1500 {
+        let size = 10f64.powf(0.5 - 3.5 * f64::from(k % 50) / 50.0);
+        let near: Vec<f64> = x.iter().map(|x| x + size * f64::standard_normal(&mut rng)).collect();
+        for to in [sample(&near), near] {
+            // Thirds of the segment, the worse of which is cut off.
+            let (mut low, mut high) = (0.0, 1.0);
+            for _ in 0..40 {
+                let (a, b) = (low + (high - low) / 3.0, high - (high - low) / 3.0);
+                let (at_a, at_b) = (objective(&along(&x, &to, a)), objective(&along(&x, &to, b)));
+                if at_a <= at_b { high = b } else { low = a }
+            }
+            let best = along(&x, &to, 0.5 * (low + high));
+            for candidate in [best, to.clone()] {
+                if objective(&candidate) < objective(&x) {
+                    x = candidate;
+                }
+            }
+        }
+    }
+    x
+}
+
+#[test]
+fn a_naive_minimiser_finds_the_same_points() {
+    for (n, z, gamma) in [
+        (1, vec![1.3], 0.4),
+        (1, vec![-0.2], 1.1),
+        (2, vec![1.9, -0.6], 0.5),
+        (2, vec![-0.4, 0.1], 1.3),
+        (3, vec![0.8, -1.7, 0.3], 0.7),
+    ] {
+        for Case { name, op, .. } in all::<f64>(n) {
+            if !op.is_convex() {
+                continue;
+            }
+            let objective =
+                |x: &[f64]| op.value(x) + dot(&minus(x, &z), &minus(x, &z)) / (2.0 * gamma);
+            let sample = |y: &[f64]| prox(name, &*op, y, 1e-3);
+            let found = naive_minimiser(objective, sample, &vec![0.1; n]);
+            let p = prox(name, &*op, &z, gamma);
+            let (excess, off) = (objective(&found) - objective(&p), minus(&found, &p));
+            // The objective is 1/γ-strongly convex about its minimiser, and the naive one has come near it.
+            let square = dot(&off, &off);
+            assert!(excess >= square / (2.0 * gamma) - 1e-12, "{name} at {z:?}: {found:?} {p:?}");
+            assert!(square < 1e-6, "{name} at {z:?}: {found:?} {p:?}");
         }
     }
 }

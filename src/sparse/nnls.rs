@@ -3,6 +3,7 @@
 use super::active_set::ActiveSet;
 use super::batch::{check_batch, single, solve_in_chunks};
 use super::normal_equations::NormalEquations;
+use super::ridge::{SLACK, gcv_score};
 use super::sparsity_rule::{first_within, least};
 use super::{BatchOutcome, BatchSolution, DataView, RidgeRule, SparsityStep};
 use crate::error::{Error, Result, check_nonnegative};
@@ -159,9 +160,8 @@ impl<T: Real> Nnls<T> {
         }
         let steps = self.ladder(kernel, data)?;
         let n = data.len() as f64;
-        let score = |s: &SparsityStep<T>| {
-            s.chi2.as_f64().ln() - 2.0 * (n - s.n_good.as_f64()).max(1.0).ln()
-        };
+        let score = |s: &SparsityStep<T>| gcv_score(s.chi2, data.len(), s.n_good).as_f64();
+        let gcv = || first_within(&steps, score, least(&steps, score) + SLACK / n);
         let chi2 = |s: &SparsityStep<T>| s.chi2.as_f64();
         let ridge = |at: Option<usize>| at.map_or(T::zero(), |i| steps[i].lambda);
         if let RidgeRule::Discrepancy { factor } = self.rule {
@@ -175,12 +175,11 @@ impl<T: Real> Nnls<T> {
                         "chi2 = {found:.3e} at the {which} lambda against {target:.3e}; lambda is that of \
                          cross-validation"
                     );
-                    let gcv = ridge(first_within(&steps, score, least(&steps, score) + 4.0 / n));
-                    return Ok((gcv, "gcv", Some(reason)));
+                    return Ok((ridge(gcv()), "gcv", Some(reason)));
                 }
             }
         }
-        Ok((ridge(first_within(&steps, score, least(&steps, score) + 4.0 / n)), "gcv", None))
+        Ok((ridge(gcv()), "gcv", None))
     }
 }
 

@@ -18,8 +18,9 @@ use nalgebra::{DMatrix, DVector, DVectorView};
 pub enum RidgeRule<T = f64> {
     /// This λ > 0.
     Fixed(T),
-    /// The largest λ with ln ‖g − K a‖² − 2 ln(N − n_good) within 4/N of its minimum: generalised
-    /// cross-validation, whose minimum is flat. n_good = tr ∂(K a)/∂g. Blind to a common factor on the error
+    /// The largest λ with ln ‖g − K a‖² − 2 ln(N − 1.4 n_good) within 4/N of its minimum, n_good = tr ∂(K a)/∂g:
+    /// generalised cross-validation, whose minimum is flat, with the factor that keeps it from following the
+    /// noise now and then (Kim and Gu, *J. R. Stat. Soc. B* 66, 337 (2004)). Blind to a common factor on the error
     /// bars; misled by noise that is correlated and not known to be.
     Gcv,
     /// The λ where χ² = factor · N; wants the whitened view and error bars that can be believed.
@@ -75,6 +76,15 @@ impl<T: Real> Ridge<T> {
         self.view = view;
         self
     }
+}
+
+/// Slack of the score of generalised cross-validation, times N.
+pub(super) const SLACK: f64 = 4.0;
+
+/// ln χ² − 2 ln(N − 1.4 n_good).
+pub(super) fn gcv_score<T: Real>(chi2: T, n_data: usize, n_good: T) -> T {
+    let free = T::lit(n_data as f64) - T::lit(1.4) * n_good;
+    if free > T::zero() { chi2.ln() - T::lit(2.0) * free.ln() } else { T::INFINITY }
 }
 
 impl<T: Real> RidgeRule<T> {
@@ -136,13 +146,13 @@ impl<T: Real> Modes<T> {
     fn gcv(&self, low: T, high: T) -> T {
         let score = |x: T| {
             let (misfit, free) = self.misfit(x.exp());
-            misfit.ln() - T::lit(2.0) * free.ln()
+            gcv_score(misfit, self.rows, T::lit(self.rows as f64) - free)
         };
         const STEPS: usize = 1000;
         let h = (high - low) / T::lit(STEPS as f64);
         let ladder = || (0..=STEPS).map(|i| low + T::lit(i as f64) * h);
         let least = ladder().map(score).fold(T::INFINITY, T::min);
-        let bound = least + T::lit(4.0 / self.rows as f64);
+        let bound = least + T::lit(SLACK / self.rows as f64);
         let inside = ladder().filter(|&x| score(x) <= bound).last().unwrap_or(low);
         let (mut a, mut b) = (inside, (inside + h).min(high));
         while b - a > T::lit(1e-3) {

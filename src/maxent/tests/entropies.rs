@@ -287,3 +287,29 @@ fn the_l1_norm_only_tilts_the_default_model() {
     assert!(relative_gap(&a) <= 1e-14 && relative_gap(&b) <= 1e-14);
     assert!(l1(&a.spectrum().weights(), &b.spectrum().weights()) < 1e-6);
 }
+
+#[test]
+fn the_posterior_knows_a_fixed_sum() {
+    // The whole weight has no uncertainty left, and windows have what one more, sharp datum leaves them.
+    let plain = random_problem(29, 20, 41, -2.0);
+    let data = Measurement::with_uniform_error(plain.model().x(), plain.data(), 1e-2).unwrap();
+    let sharp = data.with_rows(&[1.0], &[1e-5]).unwrap();
+    let kernel = WithRows::new(FermionTime::new(8.0).unwrap()).moment(0);
+    let further = Problem::new(&kernel, &sharp, plain.grid()).unwrap();
+    for lambda in [0.0, 0.3] {
+        let base = fixed(3.0).kinetic(lambda);
+        let exact = base.clone().fix_norm(true);
+        let a = exact.posterior(&plain, &exact.solve(&plain).unwrap()).unwrap();
+        let b = base.posterior(&further, &base.solve(&further).unwrap()).unwrap();
+        let whole = a.window(-4.0, 4.0).unwrap();
+        assert!((whole.value - 1.0).abs() < 1e-12 && whole.deviation < 1e-7, "{whole:?}");
+        for (from, to) in [(-4.0, 0.0), (0.5, 2.0)] {
+            let (a, b) = (a.window(from, to).unwrap(), b.window(from, to).unwrap());
+            assert!((a.deviation / b.deviation - 1.0).abs() < 1e-3, "{a:?} {b:?}");
+        }
+    }
+    let blurred = fixed(3.0).preblur(0.3);
+    let solution = blurred.solve(&plain).unwrap();
+    let refused = blurred.posterior(&plain, &solution);
+    assert!(matches!(refused, Err(Error::Unsupported { argument: "preblur", .. })));
+}

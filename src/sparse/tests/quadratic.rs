@@ -222,7 +222,7 @@ fn ridge_solves_the_normal_equations_and_its_rules_do_what_they_say() {
                 .inverse()
             * k.transpose();
         let r = DVector::from_column_slice(g) - &h * DVector::from_column_slice(g);
-        (r.norm_squared() / (n - h.trace()).powi(2)).ln()
+        (r.norm_squared() / (n - 1.4 * h.trace()).powi(2)).ln()
     };
     let least = (-60..60).map(|k| score(chosen * 1.1f64.powi(k))).fold(f64::INFINITY, f64::min);
     // The ladders that the least score is looked for on differ.
@@ -254,7 +254,7 @@ fn the_ridge_of_nnls_is_chosen_as_that_of_tikhonov() {
         let normal = p.transpose() * &p + DMatrix::identity(support.len(), support.len()) * lambda;
         let n_good = (&p * normal.cholesky().unwrap().inverse() * p.transpose()).trace();
         let r = DVector::from_column_slice(g) - k * DVector::from_vec(a);
-        (r.norm_squared() / (n - n_good).powi(2)).ln()
+        (r.norm_squared() / (n - 1.4 * n_good).powi(2)).ln()
     };
     let gcv = solve(RidgeRule::Gcv);
     let penalty = gcv.report().penalty.unwrap();
