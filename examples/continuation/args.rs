@@ -193,6 +193,7 @@ const OPTIONS: &[Opt] = &[
             "fit (the back-continued data; complex ones stacked as in --bins)",
         ],
     },
+    Opt { name: "--quiet", value: "", help: &["no page on standard error, faults aside"] },
     Opt { name: "--plot", value: "FILE.svg", help: &["spectrum, data, fit and residuals drawn"] },
 ];
 

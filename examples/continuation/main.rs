@@ -123,6 +123,9 @@ fn run(args: &Args) -> Result<(), Fault> {
         self_energy: self_energy.as_ref(),
         warnings: &doubts,
     })?;
+    if args.has("--quiet") {
+        return Ok(());
+    }
     write(&mut std::io::stderr(), &summary)
 }
 

@@ -240,7 +240,12 @@ fn default_models() {
         let options = format!("{TAU} --default {model}");
         refused(&format!("gaussian-{i}"), GOOD, &options, &["--default", &format!("'{model}'")]);
     }
-    refused("default-missing", GOOD, &format!("{TAU} --default no.txt"), &["no.txt: "]);
+    refused(
+        "default-missing",
+        GOOD,
+        &format!("{TAU} --default flatt"),
+        &["'flatt': expected flat, "],
+    );
 }
 
 #[test]
