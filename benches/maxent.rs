@@ -1,59 +1,95 @@
 //! How long does maximum entropy take per spectrum: a ladder of 45 α with N_good at each, certificate 10⁻⁸,
 //! the answer to 10⁻¹¹, the kernel decomposed before?
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
     FermionTime, ForwardModel, FrequencyGrid, GaussianMixture, MaxEnt, NoiseLevel, Problem, Solver,
     TrainingSet, Whitening,
 };
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 const NOISE: f64 = 1e-5;
+const SIZES: [(usize, usize); 4] = [(50, 100), (100, 200), (200, 400), (400, 800)];
+const PRIORS: [(&str, f64); 2] = [("plain", 0.0), ("kinetic", 1.0)];
 
-/// β = 16, |ω| ≤ 3.
-fn model(frequencies: usize, times: usize) -> ForwardModel<f64> {
+/// β = 16, |ω| ≤ 3, N_ω × N_τ.
+fn model((frequencies, times): (usize, usize)) -> Arc<ForwardModel<f64>> {
     let tau: Vec<f64> = (0..times).map(|i| 16.0 * i as f64 / (times - 1) as f64).collect();
     let grid = FrequencyGrid::uniform(-3.0, 3.0, frequencies).unwrap();
     let whitening = Whitening::from_errors(&vec![NOISE; times]).unwrap();
-    ForwardModel::new(&FermionTime::new(16.0).unwrap(), &tau, &grid, whitening).unwrap()
+    let kernel = FermionTime::new(16.0).unwrap();
+    Arc::new(ForwardModel::new(&kernel, &tau, &grid, whitening).unwrap())
 }
 
-/// Problems of several random spectra, their kernel decomposed.
-fn problems(frequencies: usize, times: usize, samples: usize) -> Vec<Problem<f64>> {
-    let model = model(frequencies, times);
+fn spectra(model: &ForwardModel<f64>, samples: usize) -> TrainingSet<f64> {
     let (mixture, noise) = (GaussianMixture::default(), NoiseLevel::Uniform(NOISE));
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let set = TrainingSet::generate(&mixture, &model, samples, &noise, &mut rng).unwrap();
-    let model = Arc::new(model);
-    let problem = |g: fredholm::nalgebra::DVectorView<f64>| {
-        Problem::from_model(Arc::clone(&model), g.as_slice()).unwrap()
-    };
-    let problems: Vec<_> = set.data().column_iter().map(problem).collect();
-    MaxEnt::default().solve(&problems[0]).unwrap();
-    problems
+    TrainingSet::generate(&mixture, model, samples, &noise, &mut rng).unwrap()
 }
 
-/// The mean over eight spectra, one after another on one thread.
+fn pool(threads: usize) -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
+}
+
+/// One spectrum after another, each in turn.
 fn one_by_one(c: &mut Criterion) {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    let mut group = c.benchmark_group("maximum entropy, 8 spectra one by one");
-    group.sample_size(20).measurement_time(Duration::from_secs(3));
-    for (frequencies, times) in [(50, 100), (100, 200), (200, 400), (400, 800)] {
-        let problems = problems(frequencies, times, 8);
-        for (name, kinetic) in [("plain", 0.0), ("kinetic", 1.0)] {
+    let mut group = c.benchmark_group("maximum entropy, one spectrum");
+    group.sample_size(40).measurement_time(Duration::from_secs(3));
+    for size in SIZES {
+        let model = model(size);
+        let set = spectra(&model, 8);
+        let problem = |g: fredholm::nalgebra::DVectorView<f64>| {
+            Problem::from_model(Arc::clone(&model), g.as_slice()).unwrap()
+        };
+        let mut problems =
+            set.data().column_iter().map(problem).collect::<Vec<_>>().into_iter().cycle();
+        for (name, kinetic) in PRIORS {
             let solver = MaxEnt::default().ladder_points(45).kinetic(kinetic);
-            group.bench_function(format!("{frequencies} x {times} {name}"), |b| {
-                b.iter(|| {
-                    pool.install(|| {
-                        problems.iter().map(|p| solver.solve(p).unwrap().report().norm).sum::<f64>()
-                    })
-                });
+            let prepared = solver.prepare(&model).unwrap();
+            group.bench_function(format!("{} x {} {name}", size.0, size.1), |b| {
+                b.iter_batched(
+                    || problems.next().unwrap(),
+                    |problem| prepared.solve(&problem).unwrap(),
+                    BatchSize::SmallInput,
+                );
             });
         }
     }
 }
 
-criterion_group!(benches, one_by_one);
+/// 256 spectra: eight at a time in the lanes of vector registers.
+fn many(c: &mut Criterion) {
+    let mut group = c.benchmark_group("maximum entropy, 256 spectra");
+    group.sample_size(10).measurement_time(Duration::from_secs(3));
+    for size in SIZES {
+        let model = model(size);
+        let set = spectra(&model, 256);
+        for (name, kinetic) in PRIORS {
+            let solver = MaxEnt::default().ladder_points(45).kinetic(kinetic);
+            let prepared = solver.prepare(&model).unwrap();
+            for threads in [1, 2] {
+                let pool = pool(threads);
+                let name = format!("{} x {} {name}, threads {threads}", size.0, size.1);
+                group.bench_function(name, |b| {
+                    b.iter(|| {
+                        pool.install(|| {
+                            let mut norm = 0.0;
+                            let receive = &mut |_, solution: fredholm::Solution<f64>| {
+                                norm += solution.report().norm;
+                                ControlFlow::Continue(())
+                            };
+                            prepared.solve_each(set.data(), receive).unwrap();
+                            norm
+                        })
+                    });
+                });
+            }
+        }
+    }
+}
+
+criterion_group!(benches, one_by_one, many);
 criterion_main!(benches);

@@ -11,7 +11,8 @@ use fredholm::nalgebra::{DMatrix, DVector};
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
     ErrorSummary, FermionTime, ForwardModel, FrequencyGrid, GaussianMixture, Nnls, NoiseLevel,
-    Problem, ProximalGradient, Ridge, RidgeRule, Solver, TrainingSet, Whitening,
+    OneSidedSoftThreshold, Problem, ProximalGradient, Ridge, RidgeRule, Solver, TrainingSet,
+    Whitening,
 };
 use std::error::Error;
 use std::sync::Arc;
@@ -73,7 +74,7 @@ fn main() -> Outcome<()> {
         Ok(weights)
     })?;
     let proximal = |solver: ProximalGradient| {
-        let solver = solver.tolerance(0.0).max_iterations(10_000);
+        let solver = solver.prox(OneSidedSoftThreshold).tolerance(0.0).max_iterations(10_000);
         Ok(solver.solve_batch(&model, data)?.weights)
     };
     row("ISTA, lambda 1e-3, 10000 steps", &|| proximal(ProximalGradient::ista(1e-3)))?;

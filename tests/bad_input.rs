@@ -350,6 +350,17 @@ proptest! {
 }
 
 #[test]
+fn batches_of_data() {
+    let p = problem();
+    let prepared = MaxEnt::default().prepare(p.model()).unwrap();
+    let error = |data: DMatrix<f64>| prepared.solve_many(&data).unwrap_err();
+    says(&error(DMatrix::zeros(3, 2)), &["data", "3", "4"]);
+    says(&error(DMatrix::from_element(4, 2, f64::NAN)), &["data"]);
+    let three = Whitening::from_errors(&[1.0; 3]).unwrap();
+    says(&p.model().with_whitening(three).unwrap_err(), &["data", "3", "4"]);
+}
+
+#[test]
 fn models_check_their_whitening() {
     let whitening = Whitening::from_errors(&[1.0; 3]).unwrap();
     let model = ForwardModel::new(&FermionTime::new(3.0).unwrap(), &TAU, &grid(), whitening);

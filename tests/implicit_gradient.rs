@@ -7,7 +7,7 @@ use fredholm::{
     ElasticNet, Entropic, FermionMatsubara, FermionTime, FixedAlpha, FrequencyGrid, FromFn,
     IterationOptions, Kernel, Kinetic, Laplace, LogSum, MaxEnt, Measurement, OneSidedSoftThreshold,
     Problem, Prox, ProximalGradientMap, Real, Relaxed, Simplex, SoftThreshold, Solver, Spectrum,
-    Status, TotalVariation, iterate,
+    SquaredL2, Status, TotalVariation, iterate,
 };
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -163,19 +163,19 @@ fn maximum_entropy() {
                         e[j] = x;
                         loss(&problem, &e, alpha, lambda, weight)
                     };
-                    central(f, d[j], 1e-2 * d[j])
+                    central(f, d[j], 3e-3 * d[j])
                 })
                 .collect();
-            let by_alpha = central(|a| loss(&problem, &d, a, lambda, weight), alpha, 1e-2 * alpha);
+            let by_alpha = central(|a| loss(&problem, &d, a, lambda, weight), alpha, 3e-3 * alpha);
             let by_lambda = |l| loss(&problem, &d, alpha, l, weight);
             let by_lambda = match lambda {
-                0.0 => one_sided(by_lambda, 1e-3),
-                _ => central(by_lambda, lambda, 1e-2 * lambda),
+                0.0 => one_sided(by_lambda, 3e-4),
+                _ => central(by_lambda, lambda, 3e-3 * lambda),
             };
             let by_weight = |w| loss(&problem, &d, alpha, lambda, w);
             let by_weight = match weight {
-                0.0 => one_sided(by_weight, 1e-3),
-                _ => central(by_weight, weight, 1e-2 * weight),
+                0.0 => one_sided(by_weight, 3e-4),
+                _ => central(by_weight, weight, 3e-3 * weight),
             };
             for (name, found, expected) in [
                 ("data", &gradient.data[..], &by_data[..]),
@@ -441,4 +441,31 @@ fn memory_does_not_grow_with_the_iterations() {
         assert!(short.0 < 64 * 8 * 8, "{adjoint:?}: {} bytes", short.0);
     }
     assert!(used(Adjoint::Unrolled, 5000).0 >= 5000 * 8 * 8);
+}
+
+/// Single precision follows, as far as its rounding times the condition of the problem (10⁴) allows.
+#[test]
+fn single_precision() {
+    fn gradient<T: Real>() -> Vec<f64> {
+        let tau: Vec<T> = (0..12).map(|i| T::lit(6.0 * f64::from(i) / 11.0)).collect();
+        let grid = FrequencyGrid::uniform(T::lit(-3.0), T::lit(3.0), 24).unwrap();
+        let g: Vec<T> =
+            (0..12).map(|i| T::lit(0.3 + 0.02 * f64::from((i - 5) * (i - 6)))).collect();
+        let data = Measurement::with_uniform_error(&tau, &g, T::lit(3e-2)).unwrap();
+        let problem = Problem::new(&FermionTime::new(T::lit(6.0)).unwrap(), &data, &grid).unwrap();
+        let maxent = MaxEnt::default().kinetic(T::lit(0.1)).alpha(FixedAlpha(T::lit(10.0)));
+        let solution = maxent.solve(&problem).unwrap();
+        let upstream: Vec<T> = normal(24, 8).into_iter().map(T::lit).collect();
+        let by = maxent.sensitivity(&problem, &solution).unwrap().vjp_weights(&upstream).unwrap();
+
+        let (kernel, data) = (problem.kernel(), problem.data());
+        let map = ProximalGradientMap::new(kernel, data, SquaredL2, T::lit(0.3)).unwrap();
+        let options = IterationOptions { tolerance: T::zero(), ..IterationOptions::default() };
+        let point = Adjoint::default().iterate(map, &[T::zero(); 24], &options);
+        let point = point.unwrap().vjp(&upstream).unwrap();
+        assert!(point.report.status.is_success(), "{:?}", point.report);
+        let values = by.data.iter().chain(&by.default_weights).chain(&point.parameters);
+        values.chain([&by.alpha, &by.kinetic]).map(|v| v.as_f64()).collect()
+    }
+    assert!(deviation(&gradient::<f32>(), &gradient::<f64>()) < 1e-2);
 }

@@ -3,10 +3,10 @@
 use fredholm::nalgebra::DMatrix;
 use fredholm::{
     Accelerated, Admm, AffineSet, Anderson, Backtracking, BandedQuadratic, BandedRows,
-    BoxConstraint, ConjugateGradients, ConjugateOf, DouglasRachford, Entropic, FixedPointMap,
-    GroupNorm, Iterates, IterationOptions, L2Norm, LInfinityNorm, LeastSquares, MoreauEnvelope,
-    NonNegative, OneSidedSoftThreshold, PrimalDual, Prox, ProximalGradientMap, Real, Relaxed,
-    Simplex, SoftThreshold, TotalVariation, Translated, iterate,
+    BoxConstraint, ConjugateGradients, ConjugateOf, DifferentiableMap, DouglasRachford, Entropic,
+    FixedPointMap, GroupNorm, Iterates, IterationOptions, L2Norm, LInfinityNorm, LeastSquares,
+    MoreauEnvelope, NonNegative, OneSidedSoftThreshold, PrimalDual, Prox, ProximalGradientMap,
+    Real, Relaxed, Simplex, SoftThreshold, TotalVariation, Translated, iterate,
 };
 use std::ops::ControlFlow;
 
@@ -89,6 +89,18 @@ fn maps<T: Real>() {
         };
         let lambda = T::lit(0.1);
         steps(&mut Backtracking::new(columns, smooth, SoftThreshold, lambda, lambda).unwrap());
+
+        let mut linear = Relaxed::new(map.clone(), T::lit(0.5)).unwrap();
+        let (x, mut back) = (vec![T::one(); columns], vec![T::zero(); columns]);
+        let mut by_parameters = vec![T::zero(); linear.parameter_count()];
+        let mut derivatives = || {
+            linear.linearise(&x);
+            linear.vjp_point(&x, &mut back);
+            linear.add_vjp_parameters(&x, &mut by_parameters);
+            assert!(linear.metric(&x, &mut back));
+        };
+        derivatives();
+        assert_eq!(allocations(derivatives), 0);
 
         // The driver's own allocations do not depend on the number of steps.
         let drive = |max_iterations| {

@@ -10,6 +10,8 @@
 //! - `jacobi`: singular values where those of bidiagonalisation err;
 //! - `band`, `banded_rows`: symmetric banded matrices with their Cholesky factors, and the rows of
 //!   banded quadratic forms;
+//! - `lanes`, `lane_cholesky`, `lane_band`: several small systems side by side, one in each lane of a vector
+//!   register;
 //! - `elementwise`: exp over arrays, sums in lanes, compensated residuals.
 
 mod band;
@@ -18,6 +20,9 @@ mod cholesky;
 mod decomposition;
 mod elementwise;
 mod jacobi;
+mod lane_band;
+mod lane_cholesky;
+mod lanes;
 mod machine;
 mod norm;
 mod svd;
@@ -30,8 +35,14 @@ pub(crate) use cholesky::Cholesky;
 pub(crate) use decomposition::{symmetric_eigen, thin_svd};
 pub(crate) use elementwise::{LANES, add_product_t, dot, exp, product, residual};
 pub(crate) use jacobi::jacobi_svd;
+pub(crate) use lane_band::{LaneBandCholesky, add_panel_product, add_panel_product_t};
+pub(crate) use lane_cholesky::LaneCholesky;
+pub(crate) use lanes::{
+    LaneVec, Lanes, join_lanes, lane_dots, lane_product, lane_product_t, lane_select, lane_step,
+    split_lanes,
+};
 pub(crate) use machine::{
-    MatMut, MatRef, Vectorise, dispatch, gemm, gemm_scaled, has_fused_multiply_add,
+    MatMut, MatRef, Vectorise, dispatch, gemm, gemm_scaled, has_fused_multiply_add, vectorised,
 };
 pub(crate) use norm::squared_norm_bound;
 pub(crate) use svd::Svd;

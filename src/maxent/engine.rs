@@ -29,7 +29,7 @@ pub(super) struct Outcome<T> {
 }
 
 /// An iteration for the minimum of ½‖g − Bh‖² + α·scaled + Σ weight·prior.
-pub(super) trait Engine<T: Real> {
+pub(super) trait Engine<T: Real>: Send {
     fn name(&self) -> &'static str;
 
     /// Puts other data in, and goes back to the minimum of the scaled prior, the optimum at infinite α.

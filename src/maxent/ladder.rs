@@ -39,11 +39,24 @@ pub(super) struct Ladder<T> {
     state_len: usize,
     /// The weights h of every step.
     weights: Vec<T>,
+    points: usize,
     /// How the last step ended, or `Stopped`.
     pub(super) status: Status,
 }
 
 impl<T: Real> Ladder<T> {
+    /// Room for a number of steps, states of a length and N_ω = `points` weights in each.
+    pub(super) fn new(steps: usize, state_len: usize, points: usize) -> Self {
+        Ladder {
+            steps: Vec::with_capacity(steps),
+            states: Vec::with_capacity(steps * state_len),
+            state_len,
+            weights: Vec::with_capacity(steps * points),
+            points,
+            status: Status::Converged,
+        }
+    }
+
     /// Solves at every α in turn. Ends early where the observer asks for it or a step does not converge.
     pub(super) fn run(
         engine: &mut dyn Engine<T>,
@@ -52,35 +65,15 @@ impl<T: Real> Ladder<T> {
         max_iterations: usize,
         observer: &mut dyn FnMut(&LadderStep<T>) -> ControlFlow<()>,
     ) -> Self {
-        let state_len = engine.state_len();
-        let mut ladder = Ladder {
-            steps: Vec::with_capacity(alphas.len()),
-            states: vec![T::zero(); alphas.len() * state_len],
-            state_len,
-            weights: Vec::new(),
-            status: Status::Converged,
-        };
-        for (&alpha, state) in alphas.iter().zip(0..) {
+        let mut ladder = Ladder::new(alphas.len(), engine.state_len(), engine.weights().len());
+        for &alpha in alphas {
             let outcome = engine.solve(alpha, tolerance, max_iterations);
-            engine.save(&mut ladder.states[state * state_len..][..state_len]);
-            ladder.weights.extend_from_slice(engine.weights());
-            let Outcome { chi2, entropy, n_good, log_probability, gap, iterations, status, .. } =
-                outcome;
-            let converged = status.is_success();
-            let step = LadderStep {
-                alpha,
-                chi2,
-                entropy,
-                n_good,
-                log_probability,
-                gap,
-                iterations,
-                converged,
-            };
-            ladder.steps.push(step);
+            let step = ladder.push(alpha, outcome, |state, weights| {
+                engine.save(state);
+                weights.copy_from_slice(engine.weights());
+            });
             // Whatever starts from a failure fails as well.
-            if !converged {
-                ladder.status = status;
+            if !step.converged {
                 break;
             }
             if observer(&step).is_break() {
@@ -89,6 +82,35 @@ impl<T: Real> Ladder<T> {
             }
         }
         ladder
+    }
+
+    /// Adds the optimum at the next α, with the state and the weights that `save` writes.
+    pub(super) fn push(
+        &mut self,
+        alpha: T,
+        outcome: Outcome<T>,
+        save: impl FnOnce(&mut [T], &mut [T]),
+    ) -> LadderStep<T> {
+        let (state, weight) = (self.states.len(), self.weights.len());
+        self.states.resize(state + self.state_len, T::zero());
+        self.weights.resize(weight + self.points, T::zero());
+        save(&mut self.states[state..], &mut self.weights[weight..]);
+        let Outcome { chi2, entropy, n_good, log_probability, gap, iterations, status, .. } =
+            outcome;
+        let converged = status.is_success();
+        let step = LadderStep {
+            alpha,
+            chi2,
+            entropy,
+            n_good,
+            log_probability,
+            gap,
+            iterations,
+            converged,
+        };
+        self.steps.push(step);
+        self.status = if converged { Status::Converged } else { status };
+        step
     }
 
     /// Puts the engine back to the nearest converged step at or above `alpha` (the first step, if there is
@@ -102,14 +124,13 @@ impl<T: Real> Ladder<T> {
 
     /// The weights h of step `i`.
     pub(super) fn weights(&self, i: usize) -> &[T] {
-        let points = self.weights.len() / self.steps.len();
-        &self.weights[i * points..(i + 1) * points]
+        &self.weights[i * self.points..(i + 1) * self.points]
     }
 
     /// What a rule may see: the converged steps.
     pub(super) fn view(&self, n_data: usize) -> Result<LadderView<'_, T>> {
-        let (steps, points) = (self.converged(), self.weights.len() / self.steps.len().max(1));
-        LadderView::new(&self.steps[..steps], &self.weights[..steps * points], n_data)
+        let steps = self.converged();
+        LadderView::new(&self.steps[..steps], &self.weights[..steps * self.points], n_data)
     }
 
     /// The number of converged steps; only the last one may have failed.

@@ -6,6 +6,7 @@
 //!
 //! Two solvers behind one call:
 //! - `dual`: Newton on the dual, for an entropy with quadratic priors; certificate for free;
+//! - `lane_dual`: the same for several data vectors at once, which `batch` uses;
 //! - `primal`: Newton with conjugate-gradient steps, for any smooth priors.
 //!
 //! `modes` holds the data both see, `objective` the priors, `engine` what the solvers share, `ladder` the
@@ -15,13 +16,17 @@
 
 mod alpha;
 mod answer;
+mod batch;
 mod builder;
+#[cfg(test)]
+mod certificate_tests;
 mod decision;
 mod doubts;
 mod dual;
 mod engine;
 mod extrapolation;
 mod ladder;
+mod lane_dual;
 mod modes;
 mod objective;
 mod posterior;

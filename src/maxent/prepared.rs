@@ -7,7 +7,8 @@ use super::doubts::doubts;
 use super::dual::Dual;
 use super::engine::Engine;
 use super::ladder::{Ladder, descent, geometric};
-use super::modes::Modes;
+use super::lane_dual::LaneDual;
+use super::modes::{Modes, Projected};
 use super::objective::Objective;
 use super::preblur::{Preblur, shown};
 use super::primal::Primal;
@@ -45,7 +46,7 @@ pub struct PreparedMaxEnt<T: Real = f64> {
     pub(super) objective: Objective<T>,
     pub(super) modes: Modes<T>,
     pub(super) preblur: Option<Preblur<T>>,
-    alphas: Vec<T>,
+    pub(super) alphas: Vec<T>,
 }
 
 impl<T: Real> PreparedMaxEnt<T> {
@@ -76,7 +77,14 @@ impl<T: Real> PreparedMaxEnt<T> {
         &self.model
     }
 
-    fn engine(&self) -> Box<dyn Engine<T> + '_> {
+    /// The solver of several data vectors side by side, where there is one.
+    pub(super) fn lanes(&self) -> Option<LaneDual<'_, T>> {
+        let dual = self.settings.solver != MaxEntSolver::Primal && self.objective.has_dual();
+        (dual && !self.objective.scaled.fixes_sum())
+            .then(|| LaneDual::new(&self.objective, &self.modes))
+    }
+
+    pub(super) fn engine(&self) -> Box<dyn Engine<T> + '_> {
         if self.settings.solver != MaxEntSolver::Primal && self.objective.has_dual() {
             Box::new(Dual::new(&self.objective, &self.modes))
         } else {
@@ -116,23 +124,30 @@ impl<T: Real> PreparedMaxEnt<T> {
         observer: &mut dyn FnMut(&LadderStep<T>) -> ControlFlow<()>,
     ) -> Result<Solution<T>> {
         self.check(problem)?;
-        let PreparedMaxEnt { settings, objective, modes, alphas, .. } = self;
+        let PreparedMaxEnt { settings, modes, alphas, .. } = self;
         let data = modes.project(problem.whitened_data());
         let mut engine = self.engine();
         engine.reset(&data);
+        let (tolerance, limit) = (settings.ladder_tolerance, settings.max_iterations);
+        let ladder = Ladder::run(engine.as_mut(), alphas, tolerance, limit, observer);
+        self.conclude(problem, &data, engine.as_mut(), ladder)
+    }
+
+    /// Chooses α from a ladder and solves there, with an engine that holds `data`.
+    pub(super) fn conclude(
+        &self,
+        problem: &Problem<T>,
+        data: &Projected<T>,
+        engine: &mut dyn Engine<T>,
+        ladder: Ladder<T>,
+    ) -> Result<Solution<T>> {
+        let PreparedMaxEnt { settings, objective, .. } = self;
         let (tolerance, max_iterations) = (settings.tolerance, settings.max_iterations);
-        let ladder = Ladder::run(
-            engine.as_mut(),
-            alphas,
-            settings.ladder_tolerance,
-            max_iterations,
-            observer,
-        );
         let (rule, n_data) = (settings.alpha.as_ref(), problem.whitened_data().len());
         let decision = Decision::make(rule, &ladder, n_data)?;
         let preblur = self.preblur.as_ref();
         let solving = Solving { problem, objective, preblur, tolerance, max_iterations };
-        let answer = solving.mixture(engine.as_mut(), &ladder, &decision.mixture)?;
+        let answer = solving.mixture(engine, &ladder, &decision.mixture)?;
         let Answer { weights, outcome, certificate } = answer;
         // A fixed α does not depend on how the way down to it ended.
         let way = if rule.fixed().is_some() { &Status::Converged } else { &ladder.status };
@@ -169,7 +184,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             residual_correlation: None,
             iterations: ladder.iterations() + outcome.iterations,
             certificate,
-            warnings: doubts(settings, objective, problem, &data, &maxent, &outcome),
+            warnings: doubts(settings, objective, problem, data, &maxent, &outcome),
             maxent: Some(maxent),
             penalty: None,
         };

@@ -3,7 +3,9 @@
 //! φ(h) = Σ [h ln(h/d) − h + d] = −S ≥ 0, zero at h = d; ∇φ = ln(h/d), ∇²φ = diag(1/h), ∇φ*(u) = d e^u.
 //! The kinetic-maxent paper writes S = −Σ h ln(h/d) and renormalises instead.
 
-use super::exponential::{distance_between, excess, exp_shifted, exponent_limit, relative_entropy};
+use super::exponential::{
+    distance_between, exp_shifted, exponent_limit, relative_entropy, weighted_excess,
+};
 use super::{Legendre, Prior};
 use crate::error::{Result, check_all_positive, check_not_empty};
 use crate::linalg::{SymmetricBand, exp};
@@ -64,9 +66,23 @@ impl<T: Real> Legendre<T> for Entropy<T> {
         exp(u, &self.default, h);
     }
 
+    fn conjugate_curvature(&self, h: &[T], out: &mut [T]) {
+        out.copy_from_slice(h);
+    }
+
+    /// Σ [h u − h + d].
+    fn value_at(&self, u: &[T], h: &[T]) -> T {
+        // h may be a weight below which exp does not go; there h u is nothing.
+        let term = |((&u, &h), &d)| {
+            let u = if u < -T::lit(500.0) { -T::lit(500.0) } else { u };
+            h * u - (h - d)
+        };
+        u.iter().zip(h).zip(&self.default).map(term).sum()
+    }
+
     /// Σ h (e^δ − 1 − δ).
     fn divergence(&self, h: &[T], delta: &[T]) -> T {
-        h.iter().zip(delta).map(|(&h, &x)| h * excess(x)).sum()
+        weighted_excess(h, delta)
     }
 
     fn step_limit(&self, u: &[T], du: &[T]) -> T {

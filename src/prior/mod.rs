@@ -98,6 +98,18 @@ pub trait Legendre<T: Real = f64>: Prior<T> {
     /// Writes h = ∇φ*(u), the weights at which ∇φ(h) = u.
     fn conjugate_gradient(&self, u: &[T], h: &mut [T]);
 
+    /// Writes the diagonal of ∇²φ* where ∇φ* is `h`: 1/φ''(h).
+    fn conjugate_curvature(&self, h: &[T], out: &mut [T]) {
+        let mut hessian = SymmetricBand::zeros(h.len(), 0);
+        self.add_hessian(h, T::one(), &mut hessian);
+        out.iter_mut().enumerate().for_each(|(j, o)| *o = T::one() / hessian.get(j, j));
+    }
+
+    /// φ(h) at h = ∇φ*(u); where u saves work, to the accuracy of rounding Σ|φ_j| + Σ|h_j|.
+    fn value_at(&self, _u: &[T], h: &[T]) -> T {
+        self.value(h)
+    }
+
     /// φ(h) + φ*(u) − h·u ≥ 0 at u = ∇φ(h) + `delta`, without cancellation: what the certificate is
     /// made of. +∞ outside the domain of φ*.
     fn divergence(&self, h: &[T], delta: &[T]) -> T;

@@ -51,7 +51,8 @@ pub(crate) fn dispatch<B: Vectorise>(body: B) -> B::Output {
 }
 
 /// Defines a function of slices and scalars whose body is compiled for AVX-512, AVX2 and the baseline: the
-/// struct of arguments that [`Vectorise`] asks for, written once. References share one lifetime.
+/// struct of arguments that [`Vectorise`] asks for, written once. References share one lifetime. With a third
+/// parameter `const FUSED: bool` the body is told whether `mul_add` is one instruction.
 macro_rules! vectorised {
     ($(#[$doc:meta])* $visible:vis fn $name:ident<$life:lifetime, T>(
         $($argument:ident: $kind:ty),* $(,)?
@@ -71,6 +72,32 @@ macro_rules! vectorised {
                 }
             }
             $crate::linalg::dispatch(Arguments { $($argument),* })
+        }
+    };
+    ($(#[$doc:meta])* $visible:vis fn $name:ident<$life:lifetime, T, const $fused:ident: bool>(
+        $($argument:ident: $kind:ty),* $(,)?
+    ) -> $output:ty $body:block) => {
+        $(#[$doc])*
+        $visible fn $name<$life, T: $crate::real::Real>($($argument: $kind),*) -> $output {
+            struct Arguments<$life, T, const $fused: bool> {
+                $($argument: $kind),*
+            }
+            impl<$life, T: $crate::real::Real, const $fused: bool> $crate::linalg::Vectorise
+                for Arguments<$life, T, $fused>
+            {
+                type Output = $output;
+
+                #[inline(always)]
+                fn run(self) -> $output {
+                    let Arguments { $($argument),* } = self;
+                    $body
+                }
+            }
+            if $crate::linalg::has_fused_multiply_add() {
+                $crate::linalg::dispatch(Arguments::<T, true> { $($argument),* })
+            } else {
+                $crate::linalg::dispatch(Arguments::<T, false> { $($argument),* })
+            }
         }
     };
 }
