@@ -64,7 +64,7 @@ impl<T: Real> PreparedMaxEnt<T> {
         let mut slots: Vec<Slot<'_, T>> = (0..count.min(data.ncols().div_ceil(LANES)))
             .map(|_| Slot {
                 lanes: self.lanes(),
-                single: self.engine(),
+                single: self.engine(&self.objective),
                 problems: Vec::new(),
                 solutions: Vec::new(),
             })
@@ -118,7 +118,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             // What failed among others may not fail alone, and if it does says why.
             solutions.push(if lanes.is_live(l) {
                 single.reset(&data);
-                self.conclude(&problem, &data, single.as_mut(), ladder)
+                self.conclude(&problem, &data, single.as_mut(), ladder, self.given())
             } else {
                 self.solve(&problem)
             });

@@ -1,6 +1,7 @@
 //! What is to be minimised, and how α is chosen: the builder [`MaxEnt`].
 
 use super::alpha::{AlphaRule, Gcv};
+use super::kinetic_search::KineticSearch;
 use super::objective::Objective;
 use super::prepared::PreparedMaxEnt;
 use crate::error::{Result, check_count, check_nonnegative, check_positive};
@@ -49,6 +50,7 @@ const LADDER_TOLERANCE: f64 = 1e-8;
 #[must_use = "a builder does nothing until it solves"]
 pub struct MaxEnt<T: Real = f64> {
     pub(super) kinetic: T,
+    pub(super) kinetic_search: Option<KineticSearch>,
     pub(super) default_model: DefaultModel<T>,
     pub(super) norm: T,
     pub(super) fix_norm: bool,
@@ -71,6 +73,7 @@ impl<T: Real> Default for MaxEnt<T> {
         };
         MaxEnt {
             kinetic: T::zero(),
+            kinetic_search: None,
             default_model: DefaultModel::Flat,
             norm: T::one(),
             fix_norm: false,
@@ -91,7 +94,18 @@ impl<T: Real> MaxEnt<T> {
     /// Weight λ ≥ 0 of the kinetic prior in its first-difference form with free ends
     /// ([`Kinetic::natural`]); 0 by default. Units: energy³ for a normalised spectrum.
     pub fn kinetic(mut self, lambda: T) -> Self {
-        self.kinetic = lambda;
+        (self.kinetic, self.kinetic_search) = (lambda, None);
+        self
+    }
+
+    /// Chooses the weight of the kinetic prior from the data, by [`KineticSearch`] as it is by default.
+    pub fn kinetic_auto(self) -> Self {
+        self.kinetic_search(KineticSearch::default())
+    }
+
+    /// Chooses the weight of the kinetic prior from the data.
+    pub fn kinetic_search(mut self, search: KineticSearch) -> Self {
+        (self.kinetic, self.kinetic_search) = (T::zero(), Some(search));
         self
     }
 
@@ -176,6 +190,9 @@ impl<T: Real> MaxEnt<T> {
 
     pub(super) fn check(&self) -> Result<()> {
         check_nonnegative("kinetic", self.kinetic)?;
+        if let Some(search) = &self.kinetic_search {
+            search.check()?;
+        }
         check_positive("norm", self.norm)?;
         check_positive("tolerance", self.tolerance)?;
         check_positive("ladder tolerance", self.ladder_tolerance)?;
