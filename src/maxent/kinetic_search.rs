@@ -52,7 +52,7 @@ impl KineticSearch {
     ) -> Result<(T, Vec<KineticStep<T>>)> {
         let (settings, grid) = (&prepared.settings, prepared.model.grid());
         let width = grid.max() - grid.min();
-        let unit = width * width * width / (settings.norm * settings.norm);
+        let unit = width * width * width / (prepared.norm * prepared.norm);
         let fixed = settings.alpha.fixed().is_some();
         // Half of the ladder shows the least score well enough.
         let alphas: Vec<T> = match prepared.alphas.len() {
