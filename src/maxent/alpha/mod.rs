@@ -63,8 +63,12 @@ use core::fmt::Debug;
 /// truth. The worst cases are those in which one α happens to give an error of less than a hundredth.
 ///
 /// With an informative default model χ² is near N at every α: [`Chi2Kink`], [`LineFit`] and [`Curvature`]
-/// refuse, [`Gcv`], [`Cp`] and [`Classic`] apply. [`Gcv`] and the three that look for a kink do not care about a
-/// common factor on all error bars.
+/// refuse, [`Gcv`], [`Cp`] and [`Classic`] apply.
+///
+/// [`Gcv`] and the three that look for a kink do not care about a common factor on all error bars. With error
+/// bars three times too large, and too small (`--seed 2 --errors 3`, `--errors 0.3`), the geometric means are
+/// 1.24 and 1.23 for [`Gcv`], 1.60 and 1.23 for [`Cp`], 1.8 and 12 for [`Classic`]; [`Historic`] has 2.7, and then
+/// refuses everywhere.
 ///
 /// # One's own
 /// ```
