@@ -117,12 +117,15 @@ fn run(args: &Args) -> Result<(), Fault> {
         data: &data,
         problem: &problem,
         solution: &solution,
-        default_model: method.default_model(&setup, &omega.grid).as_deref(),
+        default_model: method.default_model(&setup, &problem).as_deref(),
         windows: &windows,
         bands: bands.as_ref(),
         self_energy: self_energy.as_ref(),
         warnings: &doubts,
     })?;
+    if args.has("--quiet") {
+        return Ok(());
+    }
     write(&mut std::io::stderr(), &summary)
 }
 

@@ -4,8 +4,8 @@ use crate::args::{Args, NONNEGATIVE, POSITIVE, number};
 use crate::fault::Fault;
 use crate::maxent;
 use fredholm::{
-    DataView, DefaultModel, Error, FrequencyGrid, Nnls, OneSidedSoftThreshold, Problem,
-    ProximalGradient, Result, Ridge, RidgeRule, Solution, Solver, SparseModelling, SparsityRule,
+    DataView, DefaultModel, Error, Nnls, OneSidedSoftThreshold, Problem, ProximalGradient, Result,
+    Ridge, RidgeRule, Solution, Solver, SparseModelling, SparsityRule,
 };
 use std::fmt::Arguments;
 use std::ops::ControlFlow;
@@ -184,6 +184,12 @@ impl Setup {
         })
     }
 
+    /// The default model on a problem's grid, scaled to the norm given or else that of the density.
+    pub(crate) fn default_density(&self, problem: &Problem) -> Result<Vec<f64>> {
+        let norm = self.norm.or(problem.model().density().norm()).unwrap_or(1.0);
+        self.default_model.density_on(problem.grid(), norm)
+    }
+
     /// The same with the weights that a solution's rules have chosen.
     fn frozen(&self, solution: &Solution) -> Self {
         let mut setup = self.clone();
@@ -257,10 +263,9 @@ impl Method {
     }
 
     /// The default model on the grid, if the method has one.
-    pub(crate) fn default_model(&self, setup: &Setup, grid: &FrequencyGrid) -> Option<Vec<f64>> {
+    pub(crate) fn default_model(&self, setup: &Setup, problem: &Problem) -> Option<Vec<f64>> {
         let uses = self.options.contains(&"--default");
-        let density = || setup.default_model.density_on(grid, setup.norm.unwrap_or(1.0)).ok();
-        uses.then(density).flatten()
+        uses.then(|| setup.default_density(problem).ok()).flatten()
     }
 
     /// The method as a solver that takes over what the rules have chosen for a solution.

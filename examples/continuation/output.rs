@@ -212,6 +212,9 @@ impl Results<'_> {
             "data": self.problem.data(),
             "sigma": self.data.sigma,
             "fit": self.solution.fit(),
+            "omega": self.problem.grid().points(),
+            "spectrum": self.solution.spectrum().values(),
+            "default_model": self.default_model,
         })
     }
 

@@ -45,7 +45,8 @@ pub(super) fn doubts<T: Real>(
     }
     let start = objective.start();
     let (found, expected) = (answer.norm.as_f64(), start.iter().copied().sum::<T>().as_f64());
-    if (found - expected).abs() > NORM_WARNING * objective.scaled.scale(&start).as_f64() {
+    let known = settings.norm.is_some() || problem.model().density().norm().is_some();
+    if known && (found - expected).abs() > NORM_WARNING * objective.scaled.scale(&start).as_f64() {
         warnings.push(Warning::Norm { found, expected });
     }
     if settings.alpha.fixed().is_none() {

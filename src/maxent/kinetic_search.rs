@@ -13,8 +13,9 @@ use core::ops::ControlFlow;
 /// Chooses λ from ladders over a grid of λ: the largest λ at which some α has a score of generalised
 /// cross-validation N ln χ² − 2N ln(N − N_good) ≤ min + slack, divided by `descent`.
 ///
-/// This gains where a spectrum has one scale (single peaks, broad bands) and loses a little where it has
-/// several (a quasiparticle on a background, gaps with sharp edges): see the table at
+/// It takes about eight times as long as one ladder. It gains where a spectrum has one scale (single peaks,
+/// broad bands) and loses a little where it has several (a quasiparticle on a background, gaps with sharp
+/// edges): see the table at
 /// [`AlphaRule`](crate::AlphaRule).
 ///
 /// α then is chosen at that λ by the rule for α. The grid is one of decades in units of width³/norm², the
@@ -52,7 +53,7 @@ impl KineticSearch {
     ) -> Result<(T, Vec<KineticStep<T>>)> {
         let (settings, grid) = (&prepared.settings, prepared.model.grid());
         let width = grid.max() - grid.min();
-        let unit = width * width * width / (settings.norm * settings.norm);
+        let unit = width * width * width / (prepared.norm * prepared.norm);
         let fixed = settings.alpha.fixed().is_some();
         // Half of the ladder shows the least score well enough.
         let alphas: Vec<T> = match prepared.alphas.len() {

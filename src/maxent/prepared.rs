@@ -49,6 +49,8 @@ pub struct PreparedMaxEnt<T: Real = f64> {
     pub(super) objective: Objective<T>,
     pub(super) modes: Modes<T>,
     pub(super) preblur: Option<Preblur<T>>,
+    /// Of the default model.
+    pub(super) norm: T,
     pub(super) alphas: Vec<T>,
 }
 
@@ -64,9 +66,18 @@ impl<T: Real> PreparedMaxEnt<T> {
     pub(super) fn new(settings: MaxEnt<T>, model: Arc<ForwardModel<T>>) -> Result<Self> {
         settings.check()?;
         let grid = model.grid();
-        let density = settings.default_model.density_on(grid, settings.norm)?;
+        let known = settings.norm.or(model.density().norm().map(T::lit));
+        if settings.fix_norm && known.is_none() {
+            return Err(Error::Unsupported {
+                argument: "fix_norm",
+                value: "true without a norm",
+                expected: "the norm of a bosonic density",
+            });
+        }
+        let norm = known.unwrap_or(T::one());
+        let density = settings.default_model.density_on(grid, norm)?;
         let d: Vec<T> = density.iter().zip(grid.weights()).map(|(&a, &w)| a * w).collect();
-        let objective = settings.objective(grid, &d)?;
+        let objective = settings.objective(grid, &d, norm)?;
         if settings.solver == MaxEntSolver::Dual && !objective.has_dual() {
             return Err(Error::Unsupported {
                 argument: "solver",
@@ -79,8 +90,8 @@ impl<T: Real> PreparedMaxEnt<T> {
             Some(preblur) => preblur.modes(&model)?,
             None => Modes::new(&model)?,
         };
-        let alphas = alphas(&settings, &objective, &modes)?;
-        Ok(PreparedMaxEnt { settings, model, objective, modes, preblur, alphas })
+        let alphas = alphas(&settings, &objective, &modes, norm)?;
+        Ok(PreparedMaxEnt { settings, model, objective, modes, preblur, norm, alphas })
     }
 
     /// The forward model it was prepared for.
@@ -252,6 +263,7 @@ fn alphas<T: Real>(
     settings: &MaxEnt<T>,
     objective: &Objective<T>,
     modes: &Modes<T>,
+    norm: T,
 ) -> Result<Vec<T>> {
     let mut curvature = SymmetricBand::zeros(modes.points, 0);
     objective.scaled.add_hessian(&objective.start(), T::one(), &mut curvature);
@@ -269,7 +281,7 @@ fn alphas<T: Real>(
         }
         return Ok(descent(max, alpha));
     }
-    let (by_norm, by_range) = (T::lit(0.02) / settings.norm, T::lit(1e-3) * max);
+    let (by_norm, by_range) = (T::lit(0.02) / norm, T::lit(1e-3) * max);
     let min = if by_norm < by_range { by_norm } else { by_range };
     Ok(geometric(max, min, settings.ladder_points))
 }
