@@ -107,7 +107,11 @@ const OPTIONS: &[Opt] = &[
             "sparse: the spectrum integrates to N (whatever fits)",
         ],
     },
-    Opt { name: "--fix-norm", value: "", help: &["maxent: the spectrum has exactly that norm"] },
+    Opt {
+        name: "--fix-norm",
+        value: "",
+        help: &["maxent: the spectrum (with --preblur: the hidden one) has exactly that norm"],
+    },
     Opt {
         name: "--alpha",
         value: "RULE",

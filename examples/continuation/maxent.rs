@@ -108,13 +108,16 @@ impl Options {
     pub(crate) fn frozen(&self, solution: &Solution) -> Self {
         let mut options = self.clone();
         if let Some(maxent) = &solution.report().maxent {
-            options.alpha = Alpha::Value(maxent.alpha);
+            // An average stays one.
+            if maxent.rule != "bryan" {
+                options.alpha = Alpha::Value(maxent.alpha);
+            }
             options.kinetic = Kinetic::Value(maxent.kinetic);
         }
         options
     }
 
-    fn solver(&self, setup: &Setup, problem: &Problem) -> Result<MaxEnt> {
+    pub(crate) fn solver(&self, setup: &Setup, problem: &Problem) -> Result<MaxEnt> {
         let mut maxent =
             MaxEnt::default().default_model(setup.default_model.clone()).fix_norm(self.fix_norm);
         if let Some(norm) = setup.norm {
