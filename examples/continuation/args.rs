@@ -110,7 +110,7 @@ const OPTIONS: &[Opt] = &[
     Opt {
         name: "--fix-norm",
         value: "",
-        help: &["maxent: the spectrum (with --preblur: the hidden one) has exactly that norm"],
+        help: &["maxent: exactly that norm (with --preblur of the hidden spectrum)"],
     },
     Opt {
         name: "--alpha",
