@@ -282,6 +282,13 @@ pub struct MaxEntReport<T = f64> {
     pub entropy: T,
     /// Number of good data at the chosen α.
     pub n_good: T,
+    /// Modes (singular vectors) of the whitened kernel above rounding.
+    pub modes: usize,
+    /// Those of them in the Newton matrix at the chosen α: the others the data cannot tell from the prior.
+    pub active_modes: usize,
+    /// Bound on what leaving the others out of it does to the objective, rounding included; the gap of the
+    /// certificate holds it.
+    pub left_out: T,
     /// The smallest and the largest α the rule would accept as well, where it says so.
     pub interval: Option<[T; 2]>,
     /// The largest L1 distance of the spectrum to those of the ladder in that interval, over its norm.
@@ -459,6 +466,13 @@ impl<T: Real> fmt::Display for Report<T> {
             }
             writeln!(f, "entropy       {:.6e}", m.entropy.as_f64())?;
             writeln!(f, "good data     {:.2}", m.n_good.as_f64())?;
+            writeln!(
+                f,
+                "modes used    {} of {}; the others move the objective by {:.1e} at most",
+                m.active_modes,
+                m.modes,
+                m.left_out.as_f64()
+            )?;
         }
         if let Some(PenaltyReport { lambda, rule }) = self.penalty {
             writeln!(f, "lambda        {:.6e}  ({rule})", lambda.as_f64())?;

@@ -189,6 +189,8 @@ impl Results<'_> {
             "chi2": report.chi2,
             "n_data": report.n_data,
             "n_good": maxent.map(|m| m.n_good),
+            "modes": maxent.map(|m| m.modes),
+            "active_modes": maxent.map(|m| m.active_modes),
             "entropy": maxent.map(|m| m.entropy),
             "alpha_interval": maxent.and_then(|m| m.interval),
             "alpha_spread": maxent.and_then(|m| m.spread),

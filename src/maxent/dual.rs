@@ -353,12 +353,12 @@ impl<'a, T: Real> Dual<'a, T> {
         }
     }
 
-    /// The gap over all modes, and χ².
+    /// The gap over all modes, the part of it that is due to the dropped ones and to rounding, and χ².
     ///
     /// For any h and multipliers y, objective(h) − minimum ≤ ½‖Bh − g + αy‖² + α[φ(h) + φ*(Bᵀy) − h·Bᵀy]. The
     /// dropped modes are given the multipliers that leave them without residual; the bracket also takes
     /// up what rounding has put between u and Bᵀμ + Rᵀν.
-    fn certify(&mut self) -> (T, T) {
+    fn certify(&mut self) -> (T, T, T) {
         let (modes, active, p) = (self.modes, self.active, &mut self.point);
         modes.apply(&p.h, &mut self.fit);
         let mut chi2 = self.data.outside;
@@ -379,8 +379,8 @@ impl<'a, T: Real> Dual<'a, T> {
             *d -= u;
         }
         let n = modes.points;
-        let divergence = self.legendre.divergence(&p.h[..n], &self.step_u[..n]);
-        (p.gap(active) + self.alpha * divergence, chi2)
+        let left_out = self.alpha * self.legendre.divergence(&p.h[..n], &self.step_u[..n]);
+        (p.gap(active) + left_out, left_out, chi2)
     }
 }
 
@@ -409,11 +409,11 @@ impl<T: Real> Engine<T> for Dual<'_, T> {
         self.factored = false;
         let (mut cut, mut iterations) = (T::lit(CUT), 0);
         let n = self.modes.points;
-        let (mut gap, chi2, scale, status);
+        let (mut gap, left_out, chi2, scale, status);
         loop {
             self.activate(cut);
             let newton = self.newton(T::lit(0.5) * tolerance, &mut iterations, max_iterations);
-            let (bound, fit) = self.certify();
+            let (bound, rest, fit) = self.certify();
             let size = self.legendre.scale(&self.point.h[..n]);
             gap = bound;
             let converged = gap <= tolerance * alpha * size;
@@ -426,7 +426,7 @@ impl<T: Real> Engine<T> for Dual<'_, T> {
                 Status::Converged => Status::RoundingFloor,
                 other => other,
             };
-            (chi2, scale) = (fit, size);
+            (left_out, chi2, scale) = (rest, fit, size);
             break;
         }
         if !gap.is_finite() {
@@ -450,6 +450,8 @@ impl<T: Real> Engine<T> for Dual<'_, T> {
             stationarity,
             n_good,
             log_probability,
+            active: self.active,
+            left_out,
             iterations,
             status,
         }

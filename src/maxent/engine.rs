@@ -24,6 +24,10 @@ pub(super) struct Outcome<T> {
     pub(super) n_good: T,
     /// ln P(α|g) per d ln α, up to a constant.
     pub(super) log_probability: T,
+    /// Modes in the Newton matrix.
+    pub(super) active: usize,
+    /// What the gap holds for the modes left out of it, and for rounding.
+    pub(super) left_out: T,
     pub(super) iterations: usize,
     pub(super) status: Status,
 }

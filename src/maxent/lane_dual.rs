@@ -603,6 +603,8 @@ impl<'a, T: Real> LaneDual<'a, T> {
                 stationarity: gaps[l],
                 n_good: order - alpha * trace[l],
                 log_probability: log_ratio[l] - T::lit(0.5) * chi2[l] - value,
+                active: self.active,
+                left_out: T::zero(),
                 iterations: progress.iterations[l],
                 status,
             })

@@ -378,6 +378,8 @@ impl<T: Real> Engine<T> for Primal<'_, T> {
             stationarity,
             n_good,
             log_probability,
+            active,
+            left_out: T::zero(),
             iterations,
             status,
         }

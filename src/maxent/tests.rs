@@ -435,6 +435,10 @@ fn default_rule_and_kink_find_the_two_peaks() {
         let m = report.maxent.as_ref().unwrap();
         assert_eq!(m.ladder.len(), 50);
         assert!(m.entropy < 0.0 && m.n_good > 3.0 && m.n_good < 40.0);
+        // The modes left out count for nothing, and the certificate holds what they count for.
+        let Certificate::Gap { gap, .. } = report.certificate else { panic!("{report}") };
+        assert!(m.left_out >= 0.0 && m.left_out <= gap);
+        assert!(m.n_good < m.active_modes as f64 && m.active_modes < m.modes && m.modes <= 100);
         let falls =
             |f: fn(&LadderStep<f64>) -> f64| m.ladder.windows(2).all(|w| f(&w[1]) < f(&w[0]));
         assert!(falls(|s| s.alpha) && falls(|s| s.chi2) && falls(|s| s.entropy));
