@@ -37,7 +37,7 @@ pub(crate) fn bands(
         return Err(Fault::option("--bootstrap", "1", "two or more replicas"));
     }
     let mut rng = ChaCha8Rng::seed_from_u64(args.seed("--seed")?.unwrap_or(1));
-    let solver = method.replica(setup, solution);
+    let solver = method.replica(setup, solution).map_err(|e| method.refused(&e))?;
     let watch = |info: fredholm::ReplicaInfo| {
         progress(format_args!("{} of {} replicas", info.done, info.total));
         ControlFlow::Continue(())

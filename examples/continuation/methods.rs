@@ -191,13 +191,13 @@ impl Setup {
     }
 
     /// The same with the weights that a solution's rules have chosen.
-    fn frozen(&self, solution: &Solution) -> Self {
+    fn frozen(&self, solution: &Solution) -> Result<Self> {
         let mut setup = self.clone();
-        setup.maxent = self.maxent.frozen(solution);
+        setup.maxent = self.maxent.frozen(solution)?;
         if let Some(penalty) = solution.report().penalty {
             setup.lambda = Lambda::Value(penalty.lambda);
         }
-        setup
+        Ok(setup)
     }
 }
 
@@ -269,8 +269,8 @@ impl Method {
     }
 
     /// The method as a solver that takes over what the rules have chosen for a solution.
-    pub(crate) fn replica(&'static self, setup: &Setup, solution: &Solution) -> Replica {
-        Replica { method: self, setup: setup.frozen(solution) }
+    pub(crate) fn replica(&'static self, setup: &Setup, solution: &Solution) -> Result<Replica> {
+        Ok(Replica { method: self, setup: setup.frozen(solution)? })
     }
 
     /// What the library says of the problem as a whole.

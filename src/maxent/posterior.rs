@@ -244,9 +244,11 @@ impl<T: Real> PreparedMaxEnt<T> {
                 expected: "no preblur: the posterior is that of the weights themselves",
             });
         }
-        match (&self.settings.kinetic_search, &solution.report().maxent) {
-            (Some(_), Some(report)) => {
-                Posterior::new(&self.with_kinetic(report.kinetic)?, &self.modes, solution)
+        match &solution.report().maxent {
+            Some(report) if !report.kinetic_reference.is_empty() => {
+                let reference = self.reference(&report.kinetic_reference)?;
+                let objective = self.with_kinetic(report.kinetic, &reference)?;
+                Posterior::new(&objective, &self.modes, solution)
             }
             _ => Posterior::new(&self.objective, &self.modes, solution),
         }
