@@ -107,7 +107,11 @@ const OPTIONS: &[Opt] = &[
             "sparse: the spectrum integrates to N (whatever fits)",
         ],
     },
-    Opt { name: "--fix-norm", value: "", help: &["maxent: the spectrum has exactly that norm"] },
+    Opt {
+        name: "--fix-norm",
+        value: "",
+        help: &["maxent: exactly that norm (with --preblur of the hidden spectrum)"],
+    },
     Opt {
         name: "--alpha",
         value: "RULE",

@@ -110,7 +110,10 @@ impl Options {
     pub(crate) fn frozen(&self, solution: &Solution) -> Result<Self> {
         let mut options = self.clone();
         if let Some(maxent) = &solution.report().maxent {
-            options.alpha = Alpha::Value(maxent.alpha);
+            // An average stays one.
+            if maxent.rule != "bryan" {
+                options.alpha = Alpha::Value(maxent.alpha);
+            }
             if let Weight::Auto = options.kinetic {
                 let (shown, values) = (solution.spectrum(), &maxent.kinetic_reference);
                 options.kinetic = if values.is_empty() {
@@ -125,7 +128,7 @@ impl Options {
         Ok(options)
     }
 
-    fn solver(&self, setup: &Setup, problem: &Problem) -> Result<MaxEnt> {
+    pub(crate) fn solver(&self, setup: &Setup, problem: &Problem) -> Result<MaxEnt> {
         let mut maxent =
             MaxEnt::default().default_model(setup.default_model.clone()).fix_norm(self.fix_norm);
         if let Some(norm) = setup.norm {

@@ -4,8 +4,8 @@ use crate::args::{Args, NONNEGATIVE, POSITIVE, number};
 use crate::fault::Fault;
 use crate::maxent;
 use fredholm::{
-    DataView, DefaultModel, Error, Nnls, OneSidedSoftThreshold, Problem, ProximalGradient, Result,
-    Ridge, RidgeRule, Solution, Solver, SparseModelling, SparsityRule,
+    DataView, DefaultModel, Error, Nnls, OneSidedSoftThreshold, PreparedMaxEnt, Problem,
+    ProximalGradient, Result, Ridge, RidgeRule, Solution, Solver, SparseModelling, SparsityRule,
 };
 use std::fmt::Arguments;
 use std::ops::ControlFlow;
@@ -201,15 +201,20 @@ impl Setup {
     }
 }
 
-/// A method with its parameters.
+/// A method with its parameters, for problems with other data.
 pub(crate) struct Replica {
     method: &'static Method,
     setup: Setup,
+    /// Maximum entropy, made ready once.
+    prepared: Option<PreparedMaxEnt>,
 }
 
 impl Solver<f64> for Replica {
     fn solve(&self, problem: &Problem) -> Result<Solution> {
-        (self.method.solve)(&self.setup, problem, &mut |_| {})
+        match &self.prepared {
+            Some(prepared) => prepared.solve(problem),
+            None => (self.method.solve)(&self.setup, problem, &mut |_| {}),
+        }
     }
 }
 
@@ -269,8 +274,17 @@ impl Method {
     }
 
     /// The method as a solver that takes over what the rules have chosen for a solution.
-    pub(crate) fn replica(&'static self, setup: &Setup, solution: &Solution) -> Result<Replica> {
-        Ok(Replica { method: self, setup: setup.frozen(solution)? })
+    pub(crate) fn replica(
+        &'static self,
+        setup: &Setup,
+        problem: &Problem,
+        solution: &Solution,
+    ) -> Result<Replica> {
+        let setup = setup.frozen(solution)?;
+        let maxent = self.takes("--alpha");
+        let prepare = || setup.maxent.solver(&setup, problem)?.prepare(problem.model());
+        let prepared = maxent.then(prepare).transpose()?;
+        Ok(Replica { method: self, setup, prepared })
     }
 
     /// What the library says of the problem as a whole.

@@ -95,7 +95,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             Some(preblur) => preblur.modes(&model)?,
             None => Modes::new(&model)?,
         };
-        let alphas = alphas(&settings, &objective, &modes, norm)?;
+        let alphas = alphas(&settings, &objective, &modes)?;
         Ok(PreparedMaxEnt { settings, model, objective, modes, preblur, norm, alphas })
     }
 
@@ -257,7 +257,9 @@ impl<T: Real> PreparedMaxEnt<T> {
             curve: decision.curve,
             ladder: ladder.steps.clone(),
         };
-        let mut warnings = doubts(settings, objective, problem, data, &maxent, &outcome);
+        let shown = shown(preblur, &weights);
+        let norm = shown.iter().copied().sum();
+        let mut warnings = doubts(settings, objective, problem, data, &maxent, (norm, &outcome));
         warnings.extend(doubt);
         let report = Report {
             method: match preblur {
@@ -267,7 +269,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             status,
             chi2: outcome.chi2,
             n_data,
-            norm: outcome.norm,
+            norm,
             residual_correlation: None,
             iterations: ladder.iterations() + outcome.iterations,
             certificate,
@@ -275,7 +277,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             maxent: Some(maxent),
             penalty: None,
         };
-        let mut solution = Solution::new(problem, &shown(preblur, &weights), report)?;
+        let mut solution = Solution::new(problem, &shown, report)?;
         if !objective.scaled.is_positive() {
             solution.retain_warnings(|w| !matches!(w, Warning::Negative { .. }));
         }
@@ -299,7 +301,6 @@ fn alphas<T: Real>(
     settings: &MaxEnt<T>,
     objective: &Objective<T>,
     modes: &Modes<T>,
-    norm: T,
 ) -> Result<Vec<T>> {
     let mut curvature = SymmetricBand::zeros(modes.points, 0);
     objective.scaled.add_hessian(&objective.start(), T::one(), &mut curvature);
@@ -317,7 +318,9 @@ fn alphas<T: Real>(
         }
         return Ok(descent(max, alpha));
     }
-    let (by_norm, by_range) = (T::lit(0.02) / norm, T::lit(1e-3) * max);
+    // The scale of the entropy, which is the norm of Skilling's.
+    let scale = objective.scaled.scale(&objective.start());
+    let (by_norm, by_range) = (T::lit(0.02) / scale, T::lit(1e-3) * max);
     let min = if by_norm < by_range { by_norm } else { by_range };
     Ok(geometric(max, min, settings.ladder_points))
 }
