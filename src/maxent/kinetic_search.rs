@@ -20,7 +20,7 @@ use core::ops::ControlFlow;
 /// First and second differences, and those not divided by A₀, gain less: they flatten peaks. It gains
 /// where a spectrum has one scale (single peaks, broad bands) and loses a little where it has several (a
 /// quasiparticle on a background, gaps with sharp edges): see the table at [`AlphaRule`](crate::AlphaRule). It
-/// takes about six times as long as doing without.
+/// takes about fifteen times as long as doing without.
 ///
 /// α then is chosen at that λ by the rule for α. The grid is one of every second decade in units of
 /// width⁶/norm, the width being that of the frequency grid, and the edge of the slack is interpolated, so
