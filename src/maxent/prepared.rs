@@ -247,6 +247,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             rule: rule.name(),
             solver: engine.name(),
             alpha: decision.alpha(),
+            averaged: decision.mixture.len(),
             kinetic,
             kinetic_reference: reference.map_or(Vec::new(), |r| r.values().to_vec()),
             kinetic_steps: steps,
