@@ -6,6 +6,8 @@
 //! the ladders have gap/α ≤ 10⁻¹⁰ (spectra of norm one), and why not the others. Then answers at fixed α,
 //! solved loosely and again to a much smaller gap: their distance over the bound that was certified.
 
+#![allow(clippy::print_stdout)]
+
 use fredholm::rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
     Certificate, FermionTime, FixedAlpha, ForwardModel, FrequencyGrid, GaussianMixture, MaxEnt,

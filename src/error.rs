@@ -54,7 +54,7 @@ pub enum Error {
         value: f64,
     },
     /// An element outside its range, an error bar that is not positive for example.
-    #[error("`{argument}`[{index}] = {value}: expected {expected}")]
+    #[error("`{argument}`[{index}] = {}: expected {expected}", number(*.value))]
     ElementOutOfRange {
         /// Name of the argument.
         argument: &'static str,
@@ -66,7 +66,7 @@ pub enum Error {
         expected: &'static str,
     },
     /// A scalar outside its range.
-    #[error("`{argument}` = {value}: expected {expected}")]
+    #[error("`{argument}` = {}: expected {expected}", number(*.value))]
     OutOfRange {
         /// Name of the argument.
         argument: &'static str,
@@ -194,6 +194,12 @@ pub(crate) fn check_finite<T: Real>(argument: &'static str, values: &[T]) -> Res
             Err(Error::NonFinite { argument, index: Some(index), value: values[index].as_f64() })
         }
     }
+}
+
+/// A number as a reader would write it: powers of ten where zeros would fill the line.
+fn number(value: f64) -> String {
+    let plain = value == 0.0 || !value.is_finite() || (1e-5..1e16).contains(&value.abs());
+    if plain { value.to_string() } else { format!("{value:e}") }
 }
 
 /// An index as it stands behind a name.

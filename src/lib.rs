@@ -38,7 +38,7 @@
 //! | a real-frequency axis | [`FrequencyGrid`] |
 //! | something to solve | [`Problem`]; [`ForwardModel`] prepared once for many data vectors |
 //! | maximum entropy | [`MaxEnt`], [`DefaultModel`], [`Prior`]; of either sign [`PositiveNegativeEntropy`] |
-//! | a rule for α | [`AlphaRule`]: [`Gcv`], [`Cp`], [`Chi2Kink`], [`Curvature`], [`LineFit`], [`Historic`], [`Classic`], [`Bryan`], [`FixedAlpha`] |
+//! | a rule for α | [`AlphaRule`]: [`Gcv`], [`Cp`], [`Chi2Kink`], [`Curvature`], [`LineFit`], [`Historic`], [`Classic`], [`Bryan`], [`FixedAlpha`]; for the kinetic weight [`KineticSearch`] |
 //! | sparse, non-negative or quadratic fits | [`ProximalGradient`] (ISTA, FISTA), [`BasisPursuit`], [`SparseModelling`], [`Nnls`], [`Ridge`]; operators under [`Prox`] |
 //! | iterations of your own | [`FixedPointMap`], [`iterate`]; around any map [`Relaxed`], [`Accelerated`], [`Anderson`]; splittings [`Admm`], [`DouglasRachford`], [`PrimalDual`] |
 //! | derivatives of an answer | [`Sensitivity`] of maximum entropy; [`Adjoint`] of any [`DifferentiableMap`]'s fixed point |
@@ -118,8 +118,8 @@ pub use linalg::{BandedRows, SymmetricBand};
 pub use matrix_valued::{MatrixMaxEnt, MatrixProblem, MatrixSolution, Positivity};
 pub use maxent::{
     AlphaChoice, AlphaPick, AlphaRule, Bryan, Chi2Kink, Classic, Cp, Curvature, FixedAlpha, Gcv,
-    Historic, LadderView, LineFit, MaxEnt, MaxEntGradient, MaxEntSolver, Posterior, PreparedMaxEnt,
-    Sensitivity,
+    Historic, KineticSearch, LadderView, LineFit, MaxEnt, MaxEntGradient, MaxEntSolver, Posterior,
+    PreparedMaxEnt, Sensitivity,
 };
 pub use nalgebra;
 pub use network::{
@@ -154,7 +154,8 @@ pub use real::Real;
 pub use resampling::{Bands, Bootstrap, Jackknife, ReplicaInfo, ResampledValue, ResamplingMethod};
 pub use self_energy::{ContinuedSelfEnergy, NormalizedSelfEnergy, SelfEnergy, SelfEnergyTail};
 pub use solution::{
-    Certificate, LadderStep, MaxEntReport, PenaltyReport, Report, Solution, Solver, Status, Warning,
+    Certificate, KineticStep, LadderStep, MaxEntReport, PenaltyReport, Report, Solution, Solver,
+    Status, Warning,
 };
 pub use sparse::{
     BasisPursuit, BatchOutcome, BatchSolution, DataView, LeastSquares, Nnls, ProximalGradient,

@@ -250,6 +250,20 @@ pub struct LadderStep<T = f64> {
     pub converged: bool,
 }
 
+/// One weight of the kinetic prior that was looked at in choosing it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct KineticStep<T = f64> {
+    /// Weight λ of the kinetic prior.
+    pub lambda: T,
+    /// The α of least score at this λ.
+    pub alpha: T,
+    /// Number of good data there.
+    pub n_good: T,
+    /// The least score.
+    pub score: f64,
+}
+
 /// What maximum entropy adds to a report.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -262,6 +276,8 @@ pub struct MaxEntReport<T = f64> {
     pub alpha: T,
     /// Weight λ of the kinetic prior, 0 without.
     pub kinetic: T,
+    /// The weights λ it was chosen from, in the order of solution; empty where λ was given.
+    pub kinetic_steps: Vec<KineticStep<T>>,
     /// Entropy S = Σ [h − d − h ln(h/d)] ≤ 0.
     pub entropy: T,
     /// Number of good data at the chosen α.
@@ -436,7 +452,11 @@ impl<T: Real> fmt::Display for Report<T> {
                     None => writeln!(f)?,
                 }
             }
-            writeln!(f, "kinetic       {:.6e}", m.kinetic.as_f64())?;
+            write!(f, "kinetic       {:.6e}", m.kinetic.as_f64())?;
+            match m.kinetic_steps.len() {
+                0 => writeln!(f)?,
+                n => writeln!(f, "  (chosen from {n} weights)")?,
+            }
             writeln!(f, "entropy       {:.6e}", m.entropy.as_f64())?;
             writeln!(f, "good data     {:.2}", m.n_good.as_f64())?;
         }

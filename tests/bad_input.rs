@@ -5,9 +5,9 @@ use fredholm::{
     Adjoint, AdjointSolver, Bins, BosonTimeSymmetric, BoxConstraint, Bryan, Chi2Kink, Cp,
     Curvature, DefaultModel, DefaultPeak, Density, Entropy, Error, FermionMatsubara, FermionTime,
     FixedAlpha, ForwardModel, FrequencyGrid, FromFn, Gcv, Historic, IterationOptions, Kernel,
-    Laplace, LineFit, MaxEnt, Measurement, PositiveNegativeEntropy, Problem, ProximalGradient,
-    ProximalGradientMap, Simplex, SoftThreshold, Solver, Spectrum, SumRule, Transformed, Whitening,
-    WithRows,
+    KineticSearch, Laplace, LineFit, MaxEnt, Measurement, PositiveNegativeEntropy, Problem,
+    ProximalGradient, ProximalGradientMap, Simplex, SoftThreshold, Solver, Spectrum, SumRule,
+    Transformed, Whitening, WithRows,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
@@ -217,6 +217,8 @@ fn parameters_of_solvers() {
     fails(MaxEnt::default().alpha(Gcv { descent: 0.5, ..Gcv::default() }).solve(&p), "descent");
     fails(MaxEnt::default().alpha(Cp { slack: f64::NAN, ..Cp::default() }).solve(&p), "slack");
     fails(MaxEnt::default().alpha(Curvature { gamma: 0.0 }).solve(&p), "gamma");
+    let rising = KineticSearch { descent: 0.1, ..KineticSearch::default() };
+    fails(MaxEnt::default().kinetic_search(rising).solve(&p), "descent");
     for alpha in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-310, f64::MIN_POSITIVE, 1e-40] {
         assert!(MaxEnt::default().alpha(FixedAlpha(alpha)).solve(&p).is_err(), "{alpha}");
     }

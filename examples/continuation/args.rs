@@ -102,11 +102,16 @@ const OPTIONS: &[Opt] = &[
         name: "--norm",
         value: "N",
         help: &[
-            "maxent: the default model integrates to N (1);",
+            "maxent: the default model integrates to N (1; 1/2 for symmetric",
+            "fermions, and for bosons 1 without comparing the answer with it);",
             "sparse: the spectrum integrates to N (whatever fits)",
         ],
     },
-    Opt { name: "--fix-norm", value: "", help: &["maxent: the spectrum has exactly that norm"] },
+    Opt {
+        name: "--fix-norm",
+        value: "",
+        help: &["maxent: exactly that norm (with --preblur of the hidden spectrum)"],
+    },
     Opt {
         name: "--alpha",
         value: "RULE",
@@ -115,7 +120,10 @@ const OPTIONS: &[Opt] = &[
     Opt {
         name: "--kinetic",
         value: "L",
-        help: &["maxent: weight of the kinetic prior (L/2) int (dA/domega)^2 (0)"],
+        help: &[
+            "maxent: weight of the kinetic prior (L/2) int (dA/domega)^2 (0);",
+            "auto: chosen together with alpha",
+        ],
     },
     Opt {
         name: "--entropy",
@@ -193,6 +201,7 @@ const OPTIONS: &[Opt] = &[
             "fit (the back-continued data; complex ones stacked as in --bins)",
         ],
     },
+    Opt { name: "--quiet", value: "", help: &["no page on standard error, faults aside"] },
     Opt { name: "--plot", value: "FILE.svg", help: &["spectrum, data, fit and residuals drawn"] },
 ];
 

@@ -16,7 +16,8 @@ pub(crate) struct Columns {
     pub(crate) low: Vec<f64>,
     pub(crate) high: Vec<f64>,
     pub(crate) replicas: usize,
-    pub(crate) unsuccessful: usize,
+    /// What a reader should know.
+    pub(crate) doubts: Vec<String>,
 }
 
 /// Quantile that lies a standard deviation below the mean of a normal distribution.
@@ -37,7 +38,8 @@ pub(crate) fn bands(
         return Err(Fault::option("--bootstrap", "1", "two or more replicas"));
     }
     let mut rng = ChaCha8Rng::seed_from_u64(args.seed("--seed")?.unwrap_or(1));
-    let solver = method.replica(setup, solution);
+    let solver = method.replica(setup, problem, solution).map_err(|e| method.refused(&e))?;
+    let mut doubts = Vec::new();
     let watch = |info: fredholm::ReplicaInfo| {
         progress(format_args!("{} of {} replicas", info.done, info.total));
         ControlFlow::Continue(())
@@ -45,16 +47,34 @@ pub(crate) fn bands(
     let bands = match &data.bins {
         Some(bins) => {
             // Correlated bins are drawn in blocks of twice their autocorrelation time.
-            let times = bins.autocorrelation_times();
-            let time = times.iter().sum::<f64>() / times.len() as f64;
+            let time = data.measurement.noise_report().autocorrelation.map_or(1.0, |t| t.mean);
             let block = if time > 1.5 { (2.0 * time).ceil() as usize } else { 1 };
+            let blocks = bins.count() / block;
+            if blocks < 20 {
+                doubts.push(format!(
+                    "bands from {blocks} blocks of {block} bins, which are correlated over {time:.1}: more \
+                     bins are needed"
+                ));
+            }
             let bootstrap = Bootstrap::new(count).block(block.min(bins.count() / 2));
             bootstrap.bins(problem, bins, &solver, &mut rng, watch)
         }
-        None => Bootstrap::new(count).parametric(problem, solution.fit(), &solver, &mut rng, watch),
+        None => {
+            if args.has("--bins") {
+                doubts.push(
+                    "the bands of a self-energy are drawn from its noise, not from bins".into(),
+                );
+            }
+            Bootstrap::new(count).parametric(problem, solution.fit(), &solver, &mut rng, watch)
+        }
     };
-    let columns = bands.and_then(|bands| columns(&bands)).map_err(|e| method.refused(&e))?;
-    Ok(Some(columns))
+    let bands = bands.map_err(|e| method.refused(&e))?;
+    if bands.unsuccessful() > 0 {
+        let (failed, all) = (bands.unsuccessful(), bands.replicas().ncols());
+        doubts.push(format!("{failed} of {all} replicas did not converge"));
+    }
+    let columns = columns(&bands).map_err(|e| method.refused(&e))?;
+    Ok(Some(Columns { doubts, ..columns }))
 }
 
 fn columns(bands: &Bands) -> Result<Columns> {
@@ -64,6 +84,6 @@ fn columns(bands: &Bands) -> Result<Columns> {
         low: quantile(ONE_SIGMA)?,
         high: quantile(1.0 - ONE_SIGMA)?,
         replicas: bands.replicas().ncols(),
-        unsuccessful: bands.unsuccessful(),
+        doubts: Vec::new(),
     })
 }

@@ -4,6 +4,7 @@ use crate::args::{Args, FINITE, POSITIVE, number};
 use crate::fault::Fault;
 use crate::table::Table;
 use fredholm::{DefaultModel, DefaultPeak, Density, Error, FrequencyGrid, Result, Spectrum};
+use std::path::Path;
 
 /// A shape of grid by name.
 struct Shape {
@@ -127,6 +128,9 @@ pub(crate) fn default_model(
         let expected = "moments:MEAN:VARIANCE with a positive VARIANCE";
         let (mean, variance) = moments.ok_or_else(|| refuse(expected))?;
         (DefaultModel::from_mean_and_variance(mean, variance), None)
+    } else if !Path::new(option).exists() {
+        let names = "flat, gaussian:..., lorentzian:..., moments:...";
+        return Err(refuse(&format!("{names} (try --help) or a readable file")));
     } else {
         tabulated(option, grid, density)?
     };

@@ -5,7 +5,7 @@ use crate::fault::Fault;
 use crate::table::Table;
 use fredholm::{
     BosonMatsubara, BosonMatsubaraSymmetric, BosonTime, BosonTimeSymmetric, FermionMatsubara,
-    FermionTime, Kernel, Laplace, Result,
+    FermionMatsubaraSymmetric, FermionTime, FermionTimeSymmetric, Kernel, Laplace, Result,
 };
 use std::f64::consts::PI;
 
@@ -49,6 +49,20 @@ pub(crate) const KERNELS: &[KernelKind] = &[
         axis: FERMIONIC,
         complex: true,
         make: |_| Ok(Box::new(FermionMatsubara)),
+    },
+    KernelKind {
+        name: "fermion-tau-symmetric",
+        help: &["the same for A(-w) = A(w), w >= 0, on A(w) of norm 1/2"],
+        axis: Axis::Time,
+        complex: false,
+        make: |beta| Ok(Box::new(FermionTimeSymmetric::new(beta)?)),
+    },
+    KernelKind {
+        name: "fermion-matsubara-symmetric",
+        help: &["Im G(i w_n) for A(-w) = A(w), w >= 0, on A(w) of norm 1/2"],
+        axis: FERMIONIC,
+        complex: false,
+        make: |_| Ok(Box::new(FermionMatsubaraSymmetric)),
     },
     KernelKind {
         name: "boson-tau",

@@ -20,7 +20,6 @@ mod plot;
 mod table;
 
 use args::{Args, Command};
-use bands::Columns;
 use data::Data;
 use fault::Fault;
 use fredholm::{Error, NoiseReport, Problem, Status};
@@ -85,10 +84,7 @@ fn run(args: &Args) -> Result<(), Fault> {
     let bands = with_progress(|progress| {
         bands::bands(args, method, &setup, &data, &problem, &solution, progress)
     })?;
-    if let Some(bands) = bands.as_ref().filter(|b| b.unsuccessful > 0) {
-        let Columns { unsuccessful, replicas, .. } = bands;
-        doubts.push(format!("{unsuccessful} of {replicas} replicas did not converge"));
-    }
+    doubts.extend(bands.iter().flat_map(|bands| bands.doubts.iter().cloned()));
     let self_energy = self_energy.map(|s| s.continued(solution.clone()));
     // The notes on the noise are among the report's warnings.
     let noise = NoiseReport { notes: Vec::new(), ..data.measurement.noise_report().clone() };
@@ -117,12 +113,15 @@ fn run(args: &Args) -> Result<(), Fault> {
         data: &data,
         problem: &problem,
         solution: &solution,
-        default_model: method.default_model(&setup, &omega.grid).as_deref(),
+        default_model: method.default_model(&setup, &problem).as_deref(),
         windows: &windows,
         bands: bands.as_ref(),
         self_energy: self_energy.as_ref(),
         warnings: &doubts,
     })?;
+    if args.has("--quiet") {
+        return Ok(());
+    }
     write(&mut std::io::stderr(), &summary)
 }
 

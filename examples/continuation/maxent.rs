@@ -72,11 +72,18 @@ enum Alpha {
     Value(f64),
 }
 
+/// The weight of the kinetic prior.
+#[derive(Clone, Copy)]
+enum Kinetic {
+    Auto,
+    Value(f64),
+}
+
 /// The options.
 #[derive(Clone)]
 pub(crate) struct Options {
     alpha: Alpha,
-    kinetic: f64,
+    kinetic: Kinetic,
     entropy: &'static str,
     preblur: Option<f64>,
     fix_norm: bool,
@@ -88,7 +95,7 @@ impl Options {
     pub(crate) fn from_args(args: &Args, grid: &FrequencyGrid) -> std::result::Result<Self, Fault> {
         Ok(Options {
             alpha: alpha(args.text("--alpha"))?,
-            kinetic: args.number("--kinetic", NONNEGATIVE)?.unwrap_or(0.0),
+            kinetic: kinetic(args.text("--kinetic"))?,
             entropy: entropy(args.text("--entropy"))?,
             preblur: args.number("--preblur", POSITIVE)?,
             fix_norm: args.has("--fix-norm"),
@@ -101,19 +108,25 @@ impl Options {
     pub(crate) fn frozen(&self, solution: &Solution) -> Self {
         let mut options = self.clone();
         if let Some(maxent) = &solution.report().maxent {
-            options.alpha = Alpha::Value(maxent.alpha);
-            options.kinetic = maxent.kinetic;
+            // An average stays one.
+            if maxent.rule != "bryan" {
+                options.alpha = Alpha::Value(maxent.alpha);
+            }
+            options.kinetic = Kinetic::Value(maxent.kinetic);
         }
         options
     }
 
-    fn solver(&self, setup: &Setup, problem: &Problem) -> Result<MaxEnt> {
-        let norm = setup.norm.unwrap_or(1.0);
-        let mut maxent = MaxEnt::default()
-            .default_model(setup.default_model.clone())
-            .norm(norm)
-            .fix_norm(self.fix_norm)
-            .kinetic(self.kinetic);
+    pub(crate) fn solver(&self, setup: &Setup, problem: &Problem) -> Result<MaxEnt> {
+        let mut maxent =
+            MaxEnt::default().default_model(setup.default_model.clone()).fix_norm(self.fix_norm);
+        if let Some(norm) = setup.norm {
+            maxent = maxent.norm(norm);
+        }
+        maxent = match self.kinetic {
+            Kinetic::Auto => maxent.kinetic_auto(),
+            Kinetic::Value(lambda) => maxent.kinetic(lambda),
+        };
         maxent = match self.alpha {
             Alpha::Rule(rule) => (rule.choose)(maxent),
             Alpha::Value(alpha) => maxent.alpha(FixedAlpha(alpha)),
@@ -126,7 +139,7 @@ impl Options {
         }
         if self.entropy != ENTROPIES[0] {
             let grid = problem.grid();
-            let density = setup.default_model.density_on(grid, norm)?;
+            let density = setup.default_density(problem)?;
             let d: Vec<f64> = density.iter().zip(grid.weights()).map(|(d, w)| d * w).collect();
             maxent = if self.entropy == ENTROPIES[1] {
                 maxent.scaled_prior(Arc::new(BayesianReconstruction::new(d, grid.weights())?))
@@ -168,6 +181,15 @@ fn alpha(option: Option<&str>) -> std::result::Result<Alpha, Fault> {
         let names = RULES.iter().map(|r| r.name).collect::<Vec<_>>().join(", ");
         Fault::option("--alpha", text, format!("{names} or a positive number"))
     })
+}
+
+fn kinetic(option: Option<&str>) -> std::result::Result<Kinetic, Fault> {
+    let Some(text) = option else { return Ok(Kinetic::Value(0.0)) };
+    if text == "auto" {
+        return Ok(Kinetic::Auto);
+    }
+    let value = number(text, NONNEGATIVE).map(Kinetic::Value);
+    value.ok_or_else(|| Fault::option("--kinetic", text, format!("auto or {}", NONNEGATIVE.0)))
 }
 
 fn entropy(option: Option<&str>) -> std::result::Result<&'static str, Fault> {

@@ -4,7 +4,7 @@ use crate::args::{Args, NONNEGATIVE, POSITIVE, number};
 use crate::fault::Fault;
 use crate::maxent;
 use fredholm::{
-    DataView, DefaultModel, Error, FrequencyGrid, Nnls, OneSidedSoftThreshold, Problem,
+    DataView, DefaultModel, Error, Nnls, OneSidedSoftThreshold, PreparedMaxEnt, Problem,
     ProximalGradient, Result, Ridge, RidgeRule, Solution, Solver, SparseModelling, SparsityRule,
 };
 use std::fmt::Arguments;
@@ -184,6 +184,12 @@ impl Setup {
         })
     }
 
+    /// The default model on a problem's grid, scaled to the norm given or else that of the density.
+    pub(crate) fn default_density(&self, problem: &Problem) -> Result<Vec<f64>> {
+        let norm = self.norm.or(problem.model().density().norm()).unwrap_or(1.0);
+        self.default_model.density_on(problem.grid(), norm)
+    }
+
     /// The same with the weights that a solution's rules have chosen.
     fn frozen(&self, solution: &Solution) -> Self {
         let mut setup = self.clone();
@@ -195,15 +201,20 @@ impl Setup {
     }
 }
 
-/// A method with its parameters.
+/// A method with its parameters, for problems with other data.
 pub(crate) struct Replica {
     method: &'static Method,
     setup: Setup,
+    /// Maximum entropy, made ready once.
+    prepared: Option<PreparedMaxEnt>,
 }
 
 impl Solver<f64> for Replica {
     fn solve(&self, problem: &Problem) -> Result<Solution> {
-        (self.method.solve)(&self.setup, problem, &mut |_| {})
+        match &self.prepared {
+            Some(prepared) => prepared.solve(problem),
+            None => (self.method.solve)(&self.setup, problem, &mut |_| {}),
+        }
     }
 }
 
@@ -257,15 +268,23 @@ impl Method {
     }
 
     /// The default model on the grid, if the method has one.
-    pub(crate) fn default_model(&self, setup: &Setup, grid: &FrequencyGrid) -> Option<Vec<f64>> {
+    pub(crate) fn default_model(&self, setup: &Setup, problem: &Problem) -> Option<Vec<f64>> {
         let uses = self.options.contains(&"--default");
-        let density = || setup.default_model.density_on(grid, setup.norm.unwrap_or(1.0)).ok();
-        uses.then(density).flatten()
+        uses.then(|| setup.default_density(problem).ok()).flatten()
     }
 
     /// The method as a solver that takes over what the rules have chosen for a solution.
-    pub(crate) fn replica(&'static self, setup: &Setup, solution: &Solution) -> Replica {
-        Replica { method: self, setup: setup.frozen(solution) }
+    pub(crate) fn replica(
+        &'static self,
+        setup: &Setup,
+        problem: &Problem,
+        solution: &Solution,
+    ) -> Result<Replica> {
+        let setup = setup.frozen(solution);
+        let maxent = self.takes("--alpha");
+        let prepare = || setup.maxent.solver(&setup, problem)?.prepare(problem.model());
+        let prepared = maxent.then(prepare).transpose()?;
+        Ok(Replica { method: self, setup, prepared })
     }
 
     /// What the library says of the problem as a whole.

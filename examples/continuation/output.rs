@@ -7,7 +7,9 @@ use crate::fault::Fault;
 use crate::kernels::{Axis, Chosen};
 use crate::maxent::Window;
 use crate::plot::{Colour, Mark, Panel, Series, svg};
-use fredholm::{Certificate, ContinuedSelfEnergy, Density, Estimate, Problem, Solution};
+use fredholm::{
+    Certificate, ContinuedSelfEnergy, Density, Estimate, KineticStep, Problem, Solution,
+};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
@@ -190,7 +192,11 @@ impl Results<'_> {
             "entropy": maxent.map(|m| m.entropy),
             "alpha_interval": maxent.and_then(|m| m.interval),
             "alpha_spread": maxent.and_then(|m| m.spread),
+            "kinetic_steps": maxent.map(|m| m.kinetic_steps.iter().map(kinetic_step).collect::<Vec<_>>()),
             "norm": report.norm,
+            "residual_correlation": report.residual_correlation,
+            "data_kept": self.data.measurement.noise_report().kept,
+            "data_dropped": self.data.measurement.noise_report().dropped,
             "gap": gap,
             "relative_gap": relative_gap,
             "l1_bound": l1_bound,
@@ -202,7 +208,12 @@ impl Results<'_> {
                 json!({ "replicas": b.replicas, "deviation": b.deviation, "low": b.low, "high": b.high })
             }),
             "self_energy": self.self_energy.map(|s| {
-                json!({ "hartree": estimate(s.hartree()), "norm": estimate(s.norm()) })
+                json!({
+                    "hartree": estimate(s.hartree()),
+                    "norm": estimate(s.norm()),
+                    "tail_from": s.tail().map(|tail| tail.from),
+                    "tail_asymptotic": s.tail().map(|tail| tail.asymptotic),
+                })
             }),
             "noise": self.data.measurement.noise_report().treatment.to_string(),
             "kernel": self.chosen.kind.name,
@@ -212,6 +223,9 @@ impl Results<'_> {
             "data": self.problem.data(),
             "sigma": self.data.sigma,
             "fit": self.solution.fit(),
+            "omega": self.problem.grid().points(),
+            "spectrum": self.solution.spectrum().values(),
+            "default_model": self.default_model,
         })
     }
 
@@ -317,6 +331,10 @@ impl Results<'_> {
 
 fn estimate(estimate: Estimate) -> Value {
     json!({ "value": estimate.value, "deviation": estimate.deviation })
+}
+
+fn kinetic_step(step: &KineticStep) -> Value {
+    json!({ "lambda": step.lambda, "alpha": step.alpha, "n_good": step.n_good, "score": step.score })
 }
 
 fn window(window: &Window) -> Value {

@@ -93,6 +93,16 @@ impl Density {
         }
     }
 
+    /// ∫ of the density where physics fixes it: 1 for the spectral function of a fermion, ½ for its half of the
+    /// axis; what a bosonic one integrates to is for the data to say.
+    pub fn norm(self) -> Option<f64> {
+        match self {
+            Density::Spectral => Some(1.0),
+            Density::EvenSpectral => Some(0.5),
+            Density::OverFrequency | Density::SusceptibilityOverFrequency => None,
+        }
+    }
+
     /// Whether the density lives on ω ≥ 0 only.
     pub fn is_half_line(self) -> bool {
         matches!(self, Density::EvenSpectral | Density::SusceptibilityOverFrequency)

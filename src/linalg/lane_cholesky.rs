@@ -97,7 +97,7 @@ impl<T: Real> LaneCholesky<T> {
             let definite = eliminate(self.n, &jitter, &self.a, u, inverse);
             let mut again = false;
             for l in 0..LANES {
-                if !definite[l] && jitter[l] <= T::one() {
+                if !definite[l] && jitter[l] <= T::one() && self.is_finite(l) {
                     again = true;
                     jitter[l] = if jitter[l] == T::zero() {
                         T::lit(50.0) * T::EPSILON
@@ -110,6 +110,14 @@ impl<T: Real> LaneCholesky<T> {
                 return definite;
             }
         }
+    }
+
+    /// Whether no jitter is lost on the matrix of a lane: its diagonal is finite and positive.
+    fn is_finite(&self, lane: usize) -> bool {
+        (0..self.n).all(|i| {
+            let d = self.a[at(i, i)][lane];
+            d > T::zero() && d.is_finite()
+        })
     }
 
     /// Overwrites `b` with A⁻¹b.

@@ -150,28 +150,30 @@ fn select<T: Real>(on: &[bool; LANES], from: &Lanes<T>, to: &mut Lanes<T>) {
 }
 
 vectorised! {
-    /// out = M x for a row-major matrix of `out.len()` rows `stride` apart, its leading `x.len()` columns.
+    /// out = M x for a row-major matrix of `out.len()` rows `stride` apart, its `x.len()` columns from `first` on.
     pub(crate) fn lane_product<'a, T, const FUSED: bool>(
         m: &'a [T],
         stride: usize,
+        first: usize,
         x: &'a [Lanes<T>],
         out: &'a mut [Lanes<T>],
     ) -> () {
         const ROWS: usize = 4;
+        debug_assert!(m.len() >= out.len() * stride && first + x.len() <= stride);
         let mut rows = m.chunks_exact(ROWS * stride);
         let mut outs = out.chunks_exact_mut(ROWS);
         for (rows, out) in (&mut rows).zip(&mut outs) {
             let mut sums = [[T::zero(); LANES]; ROWS];
             for (k, x) in x.iter().enumerate() {
                 for r in 0..ROWS {
-                    add_multiple::<T, FUSED>(x, rows[r * stride + k], &mut sums[r]);
+                    add_multiple::<T, FUSED>(x, rows[r * stride + first + k], &mut sums[r]);
                 }
             }
             out.copy_from_slice(&sums);
         }
         for (row, out) in rows.remainder().chunks_exact(stride).zip(outs.into_remainder()) {
             let mut sum = [T::zero(); LANES];
-            for (x, &m) in x.iter().zip(row) {
+            for (x, &m) in x.iter().zip(&row[first..]) {
                 add_multiple::<T, FUSED>(x, m, &mut sum);
             }
             *out = sum;
@@ -255,13 +257,23 @@ mod tests {
         };
         let (x, y) = (lanes(columns), lanes(rows));
         let (mut mx, mut mty) = (vec![[0.0; LANES]; rows], vec![[0.0; LANES]; columns]);
-        lane_product(&m, stride, &x, &mut mx);
+        lane_product(&m, stride, 0, &x, &mut mx);
         lane_product_t(&m, stride, &y, &mut mty);
         for l in 0..LANES {
             let lane = |v: &[Lanes<f64>]| nalgebra::DVector::from_fn(v.len(), |i, _| v[i][l]);
             assert!((&dense * lane(&x) - lane(&mx)).norm() < 1e-14);
             assert!((dense.transpose() * lane(&y) - lane(&mty)).norm() < 1e-14);
             assert!((lane_dots(&x, &mty)[l] - lane(&x).dot(&lane(&mty))).abs() < 1e-14);
+        }
+        // The columns from 3 on alone, for numbers of rows with and without a remainder.
+        for rows in [4, 5, 6, 7] {
+            let mut part = vec![[f64::NAN; LANES]; rows];
+            lane_product(&m[..rows * stride], stride, 3, &x[3..], &mut part);
+            let (view, tail) = (dense.view((0, 3), (rows, 5)), &x[3..]);
+            for l in 0..LANES {
+                let expected = view * nalgebra::DVector::from_fn(5, |k, _| tail[k][l]);
+                assert!((0..rows).all(|i| (part[i][l] - expected[i]).abs() < 1e-14));
+            }
         }
         let (mut split, mut joined) = (vec![0.0; LANES * 9], vec![[0.0; LANES]; rows]);
         split_lanes(&y, 9, &mut split);

@@ -64,7 +64,7 @@ impl<T: Real> PreparedMaxEnt<T> {
         let mut slots: Vec<Slot<'_, T>> = (0..count.min(data.ncols().div_ceil(LANES)))
             .map(|_| Slot {
                 lanes: self.lanes(),
-                single: self.engine(),
+                single: self.engine(&self.objective),
                 problems: Vec::new(),
                 solutions: Vec::new(),
             })
@@ -118,7 +118,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             // What failed among others may not fail alone, and if it does says why.
             solutions.push(if lanes.is_live(l) {
                 single.reset(&data);
-                self.conclude(&problem, &data, single.as_mut(), ladder)
+                self.conclude(&problem, &data, single.as_mut(), ladder, self.given())
             } else {
                 self.solve(&problem)
             });
@@ -219,6 +219,56 @@ mod tests {
         let prepared = MaxEnt::default().max_iterations(1).prepare(&model).unwrap();
         for (g, found) in data.column_iter().zip(prepared.solve_many(&data).unwrap()) {
             assert_eq!(found, single(&prepared, g));
+        }
+    }
+
+    /// `times` data of constant densities, slopes and steps, which reach both ends of the grid.
+    fn edges(times: usize, points: usize, sigma: f64) -> (Arc<ForwardModel<f64>>, DMatrix<f64>) {
+        let tau: Vec<f64> = (0..times).map(|i| 10.0 * i as f64 / (times - 1) as f64).collect();
+        let grid = FrequencyGrid::uniform(-2.0, 2.0, points).unwrap();
+        let whitening = Whitening::from_errors(&vec![sigma; times]).unwrap();
+        let kernel = FermionTime::new(10.0).unwrap();
+        let model = ForwardModel::new(&kernel, &tau, &grid, whitening).unwrap();
+        let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(3);
+        let data = DMatrix::from_columns(&core::array::from_fn::<_, 8, _>(|l| {
+            let tilt = 0.1 * (l as f64 - 3.5);
+            let density = |w: f64| 0.25 + tilt * w / 4.0 + if w > tilt { 0.05 } else { -0.05 };
+            let a = grid.points().iter().zip(grid.weights()).map(|(&w, &d)| density(w) * d);
+            let exact = model.kernel() * nalgebra::DVector::from_iterator(points, a);
+            exact.map(|g| g + sigma * <f64 as crate::Real>::standard_normal(&mut rng))
+        }));
+        (Arc::new(model), data)
+    }
+
+    #[test]
+    fn lanes_take_in_modes_on_every_grid_as_one_problem_does() {
+        for points in 36..40 {
+            let (model, data) = edges(40, points, 1e-6);
+            let solver = MaxEnt::default().ladder_points(40).ladder_tolerance(1e-12);
+            let prepared = solver.prepare(&model).unwrap();
+            for (g, found) in data.column_iter().zip(prepared.solve_many(&data).unwrap()) {
+                let expected = single(&prepared, g);
+                let [a, b] = [&expected, &found].map(|s| s.report().maxent.as_ref().unwrap());
+                for (x, y) in a.ladder.iter().zip(&b.ladder) {
+                    assert!(y.gap <= 1e-12 * y.alpha * 1.5, "{points}: {y:?}");
+                    assert!(y.iterations <= x.iterations + 2, "{points}: {x:?} {y:?}");
+                    assert!((x.chi2 - y.chi2).abs() < 1e-5 * x.chi2, "{points}: {x:?} {y:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_tolerance_out_of_reach_ends_at_the_rounding_floor() {
+        // As many modes as leave the last block of four lanes full, and not.
+        for times in 7..14 {
+            let (model, data) = edges(times, 30, 1e-2);
+            let solver = MaxEnt::default().ladder_points(5).ladder_tolerance(1e-40);
+            for found in solver.prepare(&model).unwrap().solve_many(&data).unwrap() {
+                let maxent = found.report().maxent.as_ref().unwrap();
+                // Whatever rounding leaves, it is far below what is asked for by default.
+                assert!(maxent.ladder.iter().all(|s| s.gap <= 1e-12 * s.alpha), "{times}");
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! What is to be minimised, and how α is chosen: the builder [`MaxEnt`].
 
 use super::alpha::{AlphaRule, Gcv};
+use super::kinetic_search::KineticSearch;
 use super::objective::Objective;
 use super::prepared::PreparedMaxEnt;
 use crate::error::{Result, check_count, check_nonnegative, check_positive};
@@ -49,8 +50,9 @@ const LADDER_TOLERANCE: f64 = 1e-8;
 #[must_use = "a builder does nothing until it solves"]
 pub struct MaxEnt<T: Real = f64> {
     pub(super) kinetic: T,
+    pub(super) kinetic_search: Option<KineticSearch>,
     pub(super) default_model: DefaultModel<T>,
-    pub(super) norm: T,
+    pub(super) norm: Option<T>,
     pub(super) fix_norm: bool,
     pub(super) preblur: Option<T>,
     pub(super) alpha: Arc<dyn AlphaRule<T>>,
@@ -64,15 +66,16 @@ pub struct MaxEnt<T: Real = f64> {
 }
 
 impl<T: Real> Default for MaxEnt<T> {
-    /// A flat default model of norm one, no kinetic term, α by generalised cross-validation.
+    /// A flat default model, no kinetic term, α by generalised cross-validation.
     fn default() -> Self {
         let at_least = |x: f64| {
             if x > 10.0 * T::EPSILON.as_f64() { T::lit(x) } else { T::lit(10.0) * T::EPSILON }
         };
         MaxEnt {
             kinetic: T::zero(),
+            kinetic_search: None,
             default_model: DefaultModel::Flat,
-            norm: T::one(),
+            norm: None,
             fix_norm: false,
             preblur: None,
             alpha: Arc::new(Gcv::default()),
@@ -91,7 +94,18 @@ impl<T: Real> MaxEnt<T> {
     /// Weight λ ≥ 0 of the kinetic prior in its first-difference form with free ends
     /// ([`Kinetic::natural`]); 0 by default. Units: energy³ for a normalised spectrum.
     pub fn kinetic(mut self, lambda: T) -> Self {
-        self.kinetic = lambda;
+        (self.kinetic, self.kinetic_search) = (lambda, None);
+        self
+    }
+
+    /// Chooses the weight of the kinetic prior from the data, by [`KineticSearch`] as it is by default.
+    pub fn kinetic_auto(self) -> Self {
+        self.kinetic_search(KineticSearch::default())
+    }
+
+    /// Chooses the weight of the kinetic prior from the data.
+    pub fn kinetic_search(mut self, search: KineticSearch) -> Self {
+        (self.kinetic, self.kinetic_search) = (T::zero(), Some(search));
         self
     }
 
@@ -101,9 +115,10 @@ impl<T: Real> MaxEnt<T> {
         self
     }
 
-    /// The norm of the default model, and what the spectrum's norm is compared with; 1 by default.
+    /// The norm of the default model, and what the spectrum's norm is compared with. By default the
+    /// [density's own](crate::Density::norm), or 1 and no comparison where it has none.
     pub fn norm(mut self, norm: T) -> Self {
-        self.norm = norm;
+        self.norm = Some(norm);
         self
     }
 
@@ -176,7 +191,12 @@ impl<T: Real> MaxEnt<T> {
 
     pub(super) fn check(&self) -> Result<()> {
         check_nonnegative("kinetic", self.kinetic)?;
-        check_positive("norm", self.norm)?;
+        if let Some(search) = &self.kinetic_search {
+            search.check()?;
+        }
+        if let Some(norm) = self.norm {
+            check_positive("norm", norm)?;
+        }
         check_positive("tolerance", self.tolerance)?;
         check_positive("ladder tolerance", self.ladder_tolerance)?;
         check_count("ladder points", self.ladder_points, 5..=10_000, "5 to 10000 points")?;
@@ -184,7 +204,12 @@ impl<T: Real> MaxEnt<T> {
         self.alpha.check()
     }
 
-    pub(super) fn objective(&self, grid: &FrequencyGrid<T>, d: &[T]) -> Result<Objective<T>> {
+    pub(super) fn objective(
+        &self,
+        grid: &FrequencyGrid<T>,
+        d: &[T],
+        norm: T,
+    ) -> Result<Objective<T>> {
         let mut fixed = self.priors.clone();
         if self.kinetic > T::zero() {
             fixed.push((self.kinetic, Arc::new(Kinetic::natural(grid)?)));
@@ -194,7 +219,7 @@ impl<T: Real> MaxEnt<T> {
             None => Arc::new(Entropy::new(d.to_vec())?),
         };
         let scaled = match self.fix_norm {
-            true => Arc::new(SumRule::new(scaled, self.norm)?),
+            true => Arc::new(SumRule::new(scaled, norm)?),
             false => scaled,
         };
         Objective::new(scaled, fixed, d.len())

@@ -12,14 +12,14 @@ use nalgebra::DVectorView;
 /// Deviation of the norm from the default model's, over the scale of the entropy, that is worth a warning.
 const NORM_WARNING: f64 = 0.01;
 
-/// The warnings about an `answer` to `problem`.
+/// The warnings about an `answer` to `problem`, with the norm of the spectrum that is shown.
 pub(super) fn doubts<T: Real>(
     settings: &MaxEnt<T>,
     objective: &Objective<T>,
     problem: &Problem<T>,
     data: &Projected<T>,
     maxent: &MaxEntReport<T>,
-    answer: &Outcome<T>,
+    (norm, answer): (T, &Outcome<T>),
 ) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let (n, ladder) = (problem.whitened_data().len() as f64, &maxent.ladder);
@@ -44,8 +44,9 @@ pub(super) fn doubts<T: Real>(
         warnings.push(Warning::LooseErrors { chi2_per_datum: chi2 / spare });
     }
     let start = objective.start();
-    let (found, expected) = (answer.norm.as_f64(), start.iter().copied().sum::<T>().as_f64());
-    if (found - expected).abs() > NORM_WARNING * objective.scaled.scale(&start).as_f64() {
+    let (found, expected) = (norm.as_f64(), start.iter().copied().sum::<T>().as_f64());
+    let known = settings.norm.is_some() || problem.model().density().norm().is_some();
+    if known && (found - expected).abs() > NORM_WARNING * objective.scaled.scale(&start).as_f64() {
         warnings.push(Warning::Norm { found, expected });
     }
     if settings.alpha.fixed().is_none() {

@@ -3,7 +3,7 @@
 
 use super::modes::{Modes, Projected};
 use super::objective::Objective;
-use crate::linalg::{BandCholesky, Cholesky, SymmetricBand, dot};
+use crate::linalg::{BandCholesky, Cholesky, SymmetricBand, dot, vectorised};
 use crate::real::Real;
 use crate::solution::Status;
 
@@ -140,18 +140,12 @@ impl<T: Real> Schur<T> {
 
     /// out += Zᵀ y.
     pub(super) fn add_zt(&self, y: &[T], out: &mut [T]) {
-        for (row, &y) in self.z.chunks_exact(self.dense.stride()).zip(y) {
-            for (o, &z) in out.iter_mut().zip(row) {
-                *o += y * z;
-            }
-        }
+        add_rows(&self.z, self.dense.stride(), y, out);
     }
 
     /// y = Z x − y.
     pub(super) fn z_minus(&self, x: &[T], y: &mut [T]) {
-        for (row, y) in self.z.chunks_exact(self.dense.stride()).zip(y) {
-            *y = dot(row, x) - *y;
-        }
+        products_minus(&self.z, self.dense.stride(), x, y);
     }
 
     /// ½ ln[det(α∇²φ)/det(whole Hessian)] at `h`, where M is factored. The whole Hessian is αM + BᵀB, of
@@ -174,5 +168,25 @@ impl<T: Real> Schur<T> {
     /// N_good = tr[Λ(α + Λ)⁻¹] with Λ the eigenvalues of B M⁻¹Bᵀ: the number of good data.
     pub(super) fn n_good(&mut self) -> T {
         T::lit(self.modes as f64) - self.alpha * self.dense.trace_of_inverse()
+    }
+}
+
+vectorised! {
+    /// out += Σ_j y_j z_j over the rows z_j of a matrix, `stride` apart.
+    fn add_rows<'a, T>(z: &'a [T], stride: usize, y: &'a [T], out: &'a mut [T]) -> () {
+        for (row, &y) in z.chunks_exact(stride).zip(y) {
+            for (o, &z) in out.iter_mut().zip(row) {
+                *o += y * z;
+            }
+        }
+    }
+}
+
+vectorised! {
+    /// y_j = z_j·x − y_j for the rows z_j of a matrix, `stride` apart.
+    fn products_minus<'a, T>(z: &'a [T], stride: usize, x: &'a [T], y: &'a mut [T]) -> () {
+        for (row, y) in z.chunks_exact(stride).zip(y) {
+            *y = dot(row, x) - *y;
+        }
     }
 }

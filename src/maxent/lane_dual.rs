@@ -260,7 +260,7 @@ impl<'a, T: Real> LaneDual<'a, T> {
             add_panel_product_t(&self.z, &self.scratch, &mut self.step_mu[..active]);
         }
         self.dense.solve(&mut self.step_mu[..active]);
-        lane_product(&self.modes.columns, stride, &self.step_mu[..active], &mut self.step_u);
+        lane_product(&self.modes.columns, stride, 0, &self.step_mu[..active], &mut self.step_u);
         if let Some(rows) = &self.rows {
             for y in self.scratch.as_flattened_mut() {
                 *y = -*y;
@@ -313,7 +313,7 @@ impl<'a, T: Real> LaneDual<'a, T> {
         steps.zip(mu).for_each(|(s, &mu)| *s -= mu);
         self.step_nu.as_flattened_mut().iter_mut().zip(nu).for_each(|(s, &nu)| *s -= nu);
         let (columns, stride) = (&self.modes.columns, self.modes.stride);
-        lane_product(columns, stride, &self.step_mu[..active], &mut self.step_u);
+        lane_product(columns, stride, 0, &self.step_mu[..active], &mut self.step_u);
         if let Some(rows) = &self.rows {
             rows.add_transposed_lanes(&self.step_nu, &mut self.step_u);
         }
@@ -337,7 +337,7 @@ impl<'a, T: Real> LaneDual<'a, T> {
             let wanted = self.modes.significant(self.alpha[l], scales[l], cut);
             LaneCholesky::<T>::padded(wanted)
         });
-        let wanted = wanted.max().unwrap_or(0).min(self.modes.stride);
+        let wanted = wanted.max().unwrap_or(0);
         if wanted > self.active {
             let (modes, p) = (self.modes, &mut self.point);
             lane_product_t(&modes.columns, modes.stride, &p.h, &mut self.fit);
@@ -347,8 +347,7 @@ impl<'a, T: Real> LaneDual<'a, T> {
                 }
             }
             let fresh = &p.mu[self.active..wanted];
-            let columns = &modes.columns[self.active..];
-            lane_product(columns, modes.stride, fresh, &mut self.step_u);
+            lane_product(&modes.columns, modes.stride, self.active, fresh, &mut self.step_u);
             let (mut small, limits) = (self.live, self.step_limits());
             let p = &mut self.point;
             for u in &self.step_u {
@@ -519,7 +518,7 @@ impl<'a, T: Real> LaneDual<'a, T> {
             }
         }
         self.fit[..active].copy_from_slice(&p.mu[..active]);
-        lane_product(&modes.columns, modes.stride, &self.fit, &mut self.step_u);
+        lane_product(&modes.columns, modes.stride, 0, &self.fit, &mut self.step_u);
         if let Some(rows) = &self.rows {
             rows.add_transposed_lanes(&p.nu, &mut self.step_u);
         }
@@ -561,7 +560,8 @@ impl<'a, T: Real> LaneDual<'a, T> {
             let missing = |l: &usize| {
                 self.live[*l] && !met(*l) && progress.status[*l] == Some(Status::Converged)
             };
-            if self.active < self.modes.stride && (0..LANES).any(|l| missing(&l)) {
+            let all = LaneCholesky::<T>::padded(self.modes.count);
+            if self.active < all && (0..LANES).any(|l| missing(&l)) {
                 cut *= T::lit(1e-3);
                 let again: Vec<usize> = (0..LANES)
                     .filter(|&l| self.live[l] && progress.status[l] == Some(Status::Converged))

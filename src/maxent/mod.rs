@@ -11,7 +11,7 @@
 //!
 //! `modes` holds the data both see, `objective` the priors, `engine` what the solvers share, `ladder` the
 //! annealing from large to small α, `extrapolation` what foresees its next step, `alpha` the rules that
-//! choose it, `decision` what comes of a rule, `answer` the spectrum with its certificate, `doubts` what its
+//! choose it, `kinetic_search` that for λ, `decision` what comes of a rule, `answer` the spectrum with its certificate, `doubts` what its
 //! reader should be told, `posterior` what the data leave open, `sensitivity` the derivatives of the answer.
 
 mod alpha;
@@ -25,6 +25,7 @@ mod doubts;
 mod dual;
 mod engine;
 mod extrapolation;
+mod kinetic_search;
 mod ladder;
 mod lane_dual;
 mod modes;
@@ -42,6 +43,7 @@ pub use alpha::{
     Historic, LadderView, LineFit,
 };
 pub use builder::{MaxEnt, MaxEntSolver};
+pub use kinetic_search::KineticSearch;
 pub use posterior::Posterior;
 pub use prepared::PreparedMaxEnt;
 pub use sensitivity::{MaxEntGradient, Sensitivity};

@@ -62,6 +62,13 @@ impl<T: Real> Objective<T> {
         Ok(objective)
     }
 
+    /// The same with a further prior.
+    pub(super) fn with(&self, weight: T, prior: Arc<dyn Prior<T>>) -> Result<Self> {
+        let mut fixed = self.fixed.clone();
+        fixed.push((weight, prior));
+        Self::new(Arc::clone(&self.scaled), fixed, self.scaled.dim())
+    }
+
     /// The entropy −scaled(h), and α·scaled(h) + Σ weight·prior(h).
     pub(super) fn parts(&self, alpha: T, h: &[T]) -> (T, T) {
         let scaled = self.scaled.value(h);

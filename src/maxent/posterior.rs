@@ -244,7 +244,12 @@ impl<T: Real> PreparedMaxEnt<T> {
                 expected: "no preblur: the posterior is that of the weights themselves",
             });
         }
-        Posterior::new(&self.objective, &self.modes, solution)
+        match (&self.settings.kinetic_search, &solution.report().maxent) {
+            (Some(_), Some(report)) => {
+                Posterior::new(&self.with_kinetic(report.kinetic)?, &self.modes, solution)
+            }
+            _ => Posterior::new(&self.objective, &self.modes, solution),
+        }
     }
 }
 

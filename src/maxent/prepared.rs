@@ -14,9 +14,12 @@ use super::preblur::{Preblur, shown};
 use super::primal::Primal;
 use crate::error::{Error, Result, check_positive};
 use crate::linalg::SymmetricBand;
+use crate::prior::Kinetic;
 use crate::problem::{ForwardModel, Problem};
 use crate::real::Real;
-use crate::solution::{LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning};
+use crate::solution::{
+    KineticStep, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning,
+};
 use core::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -46,16 +49,35 @@ pub struct PreparedMaxEnt<T: Real = f64> {
     pub(super) objective: Objective<T>,
     pub(super) modes: Modes<T>,
     pub(super) preblur: Option<Preblur<T>>,
+    /// Of the default model.
+    pub(super) norm: T,
     pub(super) alphas: Vec<T>,
+}
+
+/// What is minimised, with the weight of its kinetic prior and those it was chosen from.
+#[derive(Debug)]
+pub(super) struct Weighted<'a, T: Real> {
+    objective: &'a Objective<T>,
+    kinetic: T,
+    steps: Vec<KineticStep<T>>,
 }
 
 impl<T: Real> PreparedMaxEnt<T> {
     pub(super) fn new(settings: MaxEnt<T>, model: Arc<ForwardModel<T>>) -> Result<Self> {
         settings.check()?;
         let grid = model.grid();
-        let density = settings.default_model.density_on(grid, settings.norm)?;
+        let known = settings.norm.or(model.density().norm().map(T::lit));
+        if settings.fix_norm && known.is_none() {
+            return Err(Error::Unsupported {
+                argument: "fix_norm",
+                value: "true without a norm",
+                expected: "the norm of a bosonic density",
+            });
+        }
+        let norm = known.unwrap_or(T::one());
+        let density = settings.default_model.density_on(grid, norm)?;
         let d: Vec<T> = density.iter().zip(grid.weights()).map(|(&a, &w)| a * w).collect();
-        let objective = settings.objective(grid, &d)?;
+        let objective = settings.objective(grid, &d, norm)?;
         if settings.solver == MaxEntSolver::Dual && !objective.has_dual() {
             return Err(Error::Unsupported {
                 argument: "solver",
@@ -69,7 +91,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             None => Modes::new(&model)?,
         };
         let alphas = alphas(&settings, &objective, &modes)?;
-        Ok(PreparedMaxEnt { settings, model, objective, modes, preblur, alphas })
+        Ok(PreparedMaxEnt { settings, model, objective, modes, preblur, norm, alphas })
     }
 
     /// The forward model it was prepared for.
@@ -80,16 +102,28 @@ impl<T: Real> PreparedMaxEnt<T> {
     /// The solver of several data vectors side by side, where there is one.
     pub(super) fn lanes(&self) -> Option<LaneDual<'_, T>> {
         let dual = self.settings.solver != MaxEntSolver::Primal && self.objective.has_dual();
-        (dual && !self.objective.scaled.fixes_sum())
+        let alike = self.settings.kinetic_search.is_none();
+        (dual && alike && !self.objective.scaled.fixes_sum())
             .then(|| LaneDual::new(&self.objective, &self.modes))
     }
 
-    pub(super) fn engine(&self) -> Box<dyn Engine<T> + '_> {
-        if self.settings.solver != MaxEntSolver::Primal && self.objective.has_dual() {
-            Box::new(Dual::new(&self.objective, &self.modes))
+    pub(super) fn engine<'a>(&'a self, objective: &'a Objective<T>) -> Box<dyn Engine<T> + 'a> {
+        if self.settings.solver != MaxEntSolver::Primal && objective.has_dual() {
+            Box::new(Dual::new(objective, &self.modes))
         } else {
-            Box::new(Primal::new(&self.objective, &self.modes))
+            Box::new(Primal::new(objective, &self.modes))
         }
+    }
+
+    /// The objective as it was prepared.
+    pub(super) fn given(&self) -> Weighted<'_, T> {
+        let kinetic = self.settings.kinetic;
+        Weighted { objective: &self.objective, kinetic, steps: Vec::new() }
+    }
+
+    /// The objective with a further kinetic prior of weight `lambda`.
+    pub(super) fn with_kinetic(&self, lambda: T) -> Result<Objective<T>> {
+        self.objective.with(lambda, Arc::new(Kinetic::natural(self.model.grid())?))
     }
 
     /// `Err` unless `problem` has the kernel, axes and noise prepared for.
@@ -126,11 +160,26 @@ impl<T: Real> PreparedMaxEnt<T> {
         self.check(problem)?;
         let PreparedMaxEnt { settings, modes, alphas, .. } = self;
         let data = modes.project(problem.whitened_data());
-        let mut engine = self.engine();
+        let mut stopped = false;
+        let mut watch = |step: &LadderStep<T>| {
+            stopped = stopped || observer(step).is_break();
+            if stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let searched;
+        let weighted = match &settings.kinetic_search {
+            None => self.given(),
+            Some(search) => {
+                let n_data = problem.whitened_data().len();
+                let (kinetic, steps) = search.run(self, &data, n_data, &mut watch)?;
+                searched = self.with_kinetic(kinetic)?;
+                Weighted { objective: &searched, kinetic, steps }
+            }
+        };
+        let mut engine = self.engine(weighted.objective);
         engine.reset(&data);
         let (tolerance, limit) = (settings.ladder_tolerance, settings.max_iterations);
-        let ladder = Ladder::run(engine.as_mut(), alphas, tolerance, limit, observer);
-        self.conclude(problem, &data, engine.as_mut(), ladder)
+        let ladder = Ladder::run(engine.as_mut(), alphas, tolerance, limit, &mut watch);
+        self.conclude(problem, &data, engine.as_mut(), ladder, weighted)
     }
 
     /// Chooses α from a ladder and solves there, with an engine that holds `data`.
@@ -140,8 +189,9 @@ impl<T: Real> PreparedMaxEnt<T> {
         data: &Projected<T>,
         engine: &mut dyn Engine<T>,
         ladder: Ladder<T>,
+        weighted: Weighted<'_, T>,
     ) -> Result<Solution<T>> {
-        let PreparedMaxEnt { settings, objective, .. } = self;
+        let (settings, Weighted { objective, kinetic, steps }) = (&self.settings, weighted);
         let (tolerance, max_iterations) = (settings.tolerance, settings.max_iterations);
         let (rule, n_data) = (settings.alpha.as_ref(), problem.whitened_data().len());
         let decision = Decision::make(rule, &ladder, n_data)?;
@@ -164,7 +214,8 @@ impl<T: Real> PreparedMaxEnt<T> {
             rule: rule.name(),
             solver: engine.name(),
             alpha: decision.alpha(),
-            kinetic: settings.kinetic,
+            kinetic,
+            kinetic_steps: steps,
             entropy: outcome.entropy,
             n_good: outcome.n_good,
             interval: decision.interval,
@@ -172,6 +223,8 @@ impl<T: Real> PreparedMaxEnt<T> {
             curve: decision.curve,
             ladder: ladder.steps.clone(),
         };
+        let shown = shown(preblur, &weights);
+        let norm = shown.iter().copied().sum();
         let report = Report {
             method: match preblur {
                 Some(preblur) => format!("maximum entropy, preblur {}", preblur.width),
@@ -180,15 +233,15 @@ impl<T: Real> PreparedMaxEnt<T> {
             status,
             chi2: outcome.chi2,
             n_data,
-            norm: outcome.norm,
+            norm,
             residual_correlation: None,
             iterations: ladder.iterations() + outcome.iterations,
             certificate,
-            warnings: doubts(settings, objective, problem, data, &maxent, &outcome),
+            warnings: doubts(settings, objective, problem, data, &maxent, (norm, &outcome)),
             maxent: Some(maxent),
             penalty: None,
         };
-        let mut solution = Solution::new(problem, &shown(preblur, &weights), report)?;
+        let mut solution = Solution::new(problem, &shown, report)?;
         if !objective.scaled.is_positive() {
             solution.retain_warnings(|w| !matches!(w, Warning::Negative { .. }));
         }
@@ -229,7 +282,9 @@ fn alphas<T: Real>(
         }
         return Ok(descent(max, alpha));
     }
-    let (by_norm, by_range) = (T::lit(0.02) / settings.norm, T::lit(1e-3) * max);
+    // The scale of the entropy, which is the norm of Skilling's.
+    let scale = objective.scaled.scale(&objective.start());
+    let (by_norm, by_range) = (T::lit(0.02) / scale, T::lit(1e-3) * max);
     let min = if by_norm < by_range { by_norm } else { by_range };
     Ok(geometric(max, min, settings.ladder_points))
 }

@@ -4,7 +4,7 @@
 use super::*;
 use crate::error::{Error, Result};
 use crate::grid::FrequencyGrid;
-use crate::kernel::{FermionTime, Kernel};
+use crate::kernel::{BosonTimeSymmetric, FermionTime, Kernel};
 use crate::linalg::SymmetricBand;
 use crate::noise::Measurement;
 use crate::prior::{Entropy, Kinetic, Prior};
@@ -545,6 +545,68 @@ fn an_average_is_that_of_its_members_and_so_is_its_certificate() {
     let product = m.ladder[3].alpha * m.ladder[7].alpha;
     assert!((m.alpha * m.alpha / product - 1.0).abs() < 1e-12);
     assert!((mean.report().chi2 - problem.chi2(&expected).unwrap()).abs() < 1e-3);
+}
+
+/// A Drude peak with a cut: χ(τ) on a grid that ends at `end`, in units of energy `unit` and data `scale`.
+fn drude(end: f64, points: usize, unit: f64, scale: f64) -> (Problem, Vec<f64>) {
+    let density = |w: f64| 0.4 / (w * w + 0.16) * (-w * w / 9.0).exp();
+    let fine = FrequencyGrid::uniform(0.0, 12.0, 4001).unwrap();
+    let total: f64 = fine.points().iter().zip(fine.weights()).map(|(&x, &w)| w * density(x)).sum();
+    let beta = 20.0;
+    let tau: Vec<f64> = (0..60).map(|i| beta * i as f64 / 59.0).collect();
+    let kernel = BosonTimeSymmetric::new(beta).unwrap();
+    let matrix = kernel.matrix(&tau, fine.points()).unwrap();
+    let a = DVector::from_iterator(
+        fine.len(),
+        fine.points().iter().zip(fine.weights()).map(|(&x, &w)| w * density(x) / total),
+    );
+    let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(3);
+    let sigma = 1e-4;
+    let g: Vec<f64> = (matrix * a)
+        .iter()
+        .map(|g| scale * unit * (g + sigma * f64::standard_normal(&mut rng)))
+        .collect();
+    let tau: Vec<f64> = tau.iter().map(|t| t / unit).collect();
+    let data = Measurement::with_uniform_error(&tau, &g, sigma * scale * unit).unwrap();
+    let grid = FrequencyGrid::uniform(0.0, end * unit, points).unwrap();
+    let truth = grid.points().iter().map(|w| scale * density(w / unit) / total / unit).collect();
+    let kernel = BosonTimeSymmetric::new(beta / unit).unwrap();
+    (Problem::new(&kernel, &data, &grid).unwrap(), truth)
+}
+
+#[test]
+fn the_kinetic_weight_chosen_follows_the_units_and_hardly_the_grid() {
+    let solve = |end, points, unit: f64, scale| {
+        let (problem, truth) = drude(end, points, unit, scale);
+        let s = MaxEnt::default().norm(scale).kinetic_auto().solve(&problem).unwrap();
+        assert_eq!(s.report().status, Status::Converged, "{}", s.report());
+        let m = s.report().maxent.clone().unwrap();
+        assert!(m.kinetic_steps.len() > 2 && s.report().to_string().contains("chosen from"));
+        assert!(m.kinetic < m.kinetic_steps.last().unwrap().lambda);
+        let w = problem.grid().weights();
+        let error: f64 = s
+            .spectrum()
+            .values()
+            .iter()
+            .zip(&truth)
+            .zip(w)
+            .map(|((a, b), w)| w * (a - b).abs())
+            .sum();
+        (m.kinetic, m.alpha, error / scale)
+    };
+    let (lambda, alpha, error) = solve(8.0, 161, 1.0, 1.0);
+    let close = |a: f64, b: f64, ratio: f64| (a / b).ln().abs() < ratio.ln();
+    // λ is an energy³ over a norm², α the inverse of a norm.
+    let (l, a, e) = solve(8.0, 161, 5.0, 1.0);
+    assert!(close(l, 125.0 * lambda, 1.001) && close(a, alpha, 1.001) && close(e, error, 1.001));
+    let (l, a, e) = solve(8.0, 161, 1.0, 7.0);
+    assert!(
+        close(l, lambda / 49.0, 1.001) && close(a, alpha / 7.0, 1.001) && close(e, error, 1.001)
+    );
+    // Half as wide again: another unit of λ, another flat default model.
+    let (l, _, wide) = solve(12.0, 241, 1.0, 1.0);
+    assert!(close(l, lambda, 3.0), "{l} {lambda}");
+    assert!(error < 0.1 && wide < 0.1, "{error} {wide}");
 }
 
 #[test]

@@ -100,11 +100,14 @@ impl fmt::Display for NoiseReport {
     /// A paragraph for a reader.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "noise         {}", self.treatment)?;
-        writeln!(
-            f,
-            "modes         {} of {} kept (relative cut {:.1e}, {} data without noise)",
-            self.kept, self.data, self.relative_cut, self.constant
-        )?;
+        write!(f, "modes         {} of {} kept", self.kept, self.data)?;
+        if self.relative_cut > 0.0 {
+            write!(f, ", of variance above {:.1e} times the largest", self.relative_cut)?;
+        }
+        if self.constant > 0 {
+            write!(f, "; {} data without noise left out", self.constant)?;
+        }
+        writeln!(f)?;
         if let Some(time) = self.autocorrelation {
             writeln!(
                 f,

@@ -161,7 +161,8 @@ impl<T: Real> Nnls<T> {
         let steps = self.ladder(kernel, data)?;
         let n = data.len() as f64;
         let score = |s: &SparsityStep<T>| gcv_score(s.chi2, data.len(), s.n_good).as_f64();
-        let gcv = || first_within(&steps, score, least(&steps, score) + SLACK / n);
+        let lowest = least(&steps, score);
+        let gcv = || first_within(&steps, score, lowest + SLACK / n).filter(|_| lowest.is_finite());
         let chi2 = |s: &SparsityStep<T>| s.chi2.as_f64();
         let ridge = |at: Option<usize>| at.map_or(T::zero(), |i| steps[i].lambda);
         if let RidgeRule::Discrepancy { factor } = self.rule {
@@ -179,7 +180,9 @@ impl<T: Real> Nnls<T> {
                 }
             }
         }
-        Ok((ridge(gcv()), "gcv", None))
+        let chosen = gcv();
+        let reason = || "no lambda of the ladder has a finite score; lambda is 0".to_owned();
+        Ok((ridge(chosen), "gcv", chosen.is_none().then(reason)))
     }
 }
 

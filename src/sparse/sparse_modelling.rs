@@ -200,7 +200,9 @@ impl<T: Real> Solver<T> for SparseModelling<T> {
         let least = steps.iter().map(|s| s.chi2.as_f64()).fold(f64::INFINITY, f64::min);
         if steps.len() > 1 && is_poor(least, problem.whitened_data().len() as f64) {
             warnings.push(Warning::Note(
-                "no lambda fits: singular functions of this kernel form no positive spectrum as sharp as these                  data want, or the error bars are too small; non-negative least squares and maximum entropy                  are not bound so"
+                "no lambda fits: singular functions of this kernel form no positive spectrum as sharp as these \
+                 data want, or the error bars are too small; non-negative least squares and maximum entropy \
+                 are not bound so"
                     .into(),
             ));
         }

@@ -69,12 +69,19 @@ impl<T: Real> SparsityRule<T> {
     pub(super) fn choose(&self, ladder: &[SparsityStep<T>], n_data: usize) -> usize {
         let last = ladder.len() - 1;
         let n = n_data as f64;
-        let free = |s: &SparsityStep<T>| n - s.n_good.as_f64();
+        // Steps that interpolate tell nothing of the noise: they count only if all do.
+        let spare = |s: &SparsityStep<T>| n - s.n_good.as_f64();
+        let some = ladder.iter().any(|s| s.converged && spare(s) >= 1.0);
+        let free = |s: &SparsityStep<T>| match spare(s) {
+            spare if spare >= 1.0 => spare,
+            _ if some => f64::NAN,
+            _ => 1.0,
+        };
         let chi2 = |s: &SparsityStep<T>| s.chi2.as_f64();
         let chosen = match self {
             SparsityRule::Fixed(_) | SparsityRule::CrossValidation { .. } => None,
             SparsityRule::Discrepancy => {
-                let variance = |s: &SparsityStep<T>| chi2(s) / free(s).max(1.0);
+                let variance = |s: &SparsityStep<T>| chi2(s) / free(s);
                 first_within(ladder, chi2, n * least(ladder, variance))
             }
             SparsityRule::Elbow => {
@@ -87,7 +94,7 @@ impl<T: Real> SparsityRule<T> {
                 first_within(ladder, height, least(ladder, height))
             }
             SparsityRule::Gcv => {
-                let score = |s: &SparsityStep<T>| chi2(s).ln() - 2.0 * free(s).max(1.0).ln();
+                let score = |s: &SparsityStep<T>| chi2(s).ln() - 2.0 * free(s).ln();
                 first_within(ladder, score, least(ladder, score) + 4.0 / n)
             }
         };

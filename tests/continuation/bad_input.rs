@@ -240,7 +240,12 @@ fn default_models() {
         let options = format!("{TAU} --default {model}");
         refused(&format!("gaussian-{i}"), GOOD, &options, &["--default", &format!("'{model}'")]);
     }
-    refused("default-missing", GOOD, &format!("{TAU} --default no.txt"), &["no.txt: "]);
+    refused(
+        "default-missing",
+        GOOD,
+        &format!("{TAU} --default flatt"),
+        &["'flatt': expected flat, "],
+    );
 }
 
 #[test]
@@ -255,7 +260,7 @@ fn options() {
         ("alpha", "--alpha best", "--alpha 'best': expected gcv, cp, chi2kink, linefit"),
         ("alpha-zero", "--alpha 0", "--alpha '0'"),
         ("alpha-nan", "--alpha nan", "--alpha 'nan'"),
-        ("kinetic", "--kinetic -1", "--kinetic '-1': expected a non-negative"),
+        ("kinetic", "--kinetic -1", "--kinetic '-1': expected auto or a non-negative"),
         ("entropy", "--entropy boltzmann", "'boltzmann': expected one of skilling, bayesian"),
         ("preblur", "--preblur 0", "--preblur '0': expected a positive number"),
         ("tolerance", "--tolerance -1", "--tolerance '-1': expected a positive number"),

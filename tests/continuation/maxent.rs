@@ -92,6 +92,15 @@ fn norm_preblur_tolerance_and_default_models() {
 }
 
 #[test]
+fn the_kinetic_weight_is_chosen_together_with_alpha() {
+    let bench = bench("kinetic");
+    let (plain, _) = bench.solve(&format!("{TAU} data.txt"));
+    let (spectrum, report) = bench.solve(&format!("{TAU} --kinetic auto data.txt"));
+    assert!(number(&report, "kinetic") > 0.0, "{report}");
+    assert!(error(&spectrum) < error(&plain), "{} {}", error(&spectrum), error(&plain));
+}
+
+#[test]
 fn bands_from_bins_and_from_noise() {
     let bench = bench("bands");
     for noise in ["--bins bins.txt ", ""] {
@@ -186,4 +195,36 @@ fn spectra_of_either_sign() {
     let error = l1_error(&spectrum[0], &spectrum[1], truth);
     assert!(error < 0.3, "{error}");
     assert!(spectrum[1].iter().any(|&a| a < -0.1));
+}
+
+#[test]
+fn symmetric_fermions_have_half_the_norm() {
+    let bench = Bench::new("maxent-symmetric");
+    let tau = linspace(0.0, BETA, 41);
+    let truth = |w: f64| gaussians(w, &[(0.5, 1.3, 0.4), (0.5, -1.3, 0.4)]);
+    let kernel = FermionTime::new(BETA).expect("a kernel");
+    let g = synthetic(&kernel, &tau, (-6.0, 6.0), truth, SIGMA, 11);
+    bench.file("data.txt", &table(&[&tau, &g, &vec![SIGMA; tau.len()]]));
+    let options = "--kernel fermion-tau-symmetric --beta 10 --omega 0:6:61 data.txt";
+    let (spectrum, report) = bench.solve(options);
+    let error = l1_error(&spectrum[0], &spectrum[1], truth);
+    assert!(error < 0.15, "{error}");
+    assert!((number(&report, "norm") - 0.5).abs() < 1e-3);
+    let warnings = report["warnings"].as_array().expect("warnings");
+    assert!(warnings.iter().all(|w| !w.as_str().expect("a text").contains("norm")), "{report}");
+    // The same at Matsubara frequencies, Im G alone.
+    let wn = Matsubara::Fermion.frequencies(BETA, 30).expect("frequencies");
+    let values = synthetic(&FermionMatsubara, &wn, (-6.0, 6.0), truth, SIGMA, 12);
+    bench.file("im.txt", &table(&[&wn, &values[wn.len()..], &vec![SIGMA; wn.len()]]));
+    let options = "--kernel fermion-matsubara-symmetric --beta 10 --omega 0:6:61 im.txt";
+    let (spectrum, _) = bench.solve(options);
+    assert!(l1_error(&spectrum[0], &spectrum[1], truth) < 0.2);
+}
+
+#[test]
+fn the_page_can_be_left_out() {
+    let bench = bench("quiet");
+    let run = bench.run(&format!("{TAU} --quiet data.txt"));
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+    assert!(run.stdout.starts_with("# omega"));
 }

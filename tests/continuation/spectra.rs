@@ -246,10 +246,13 @@ fn help_names_every_option() {
     let run = Bench::new("help").run("--help");
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
     let options = "--kernel --beta --scale --rows --omega --error --covariance --covariance-cut --bins \
-                   --method --default --norm --alpha --kinetic --lambda --iterations --output --report \
-                   --plot --help fermion-tau fermion-matsubara boson-tau boson-matsubara \
-                   boson-tau-symmetric boson-matsubara-symmetric laplace maxent fista sparse nnls ridge gcv chi2kink discrepancy elbow \
-                   cv";
+                   --rebin --shrink --method --default --norm --fix-norm --alpha --kinetic --entropy \
+                   --preblur --tolerance --window --self-energy --hartree --lambda --iterations \
+                   --bootstrap --seed --output --report --quiet --plot --help fermion-tau \
+                   fermion-matsubara fermion-tau-symmetric fermion-matsubara-symmetric boson-tau \
+                   boson-matsubara boson-tau-symmetric boson-matsubara-symmetric laplace maxent fista \
+                   sparse nnls ridge gcv cp chi2kink linefit curvature classic bryan historic \
+                   discrepancy elbow cv";
     for option in options.split_whitespace() {
         assert!(run.stdout.contains(&format!("  {option} ")), "no `{option}` in {}", run.stdout);
     }

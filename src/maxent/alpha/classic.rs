@@ -6,8 +6,11 @@ use crate::real::Real;
 /// The α of largest posterior probability P(α|g) (Gull 1989, Skilling 1989), α taken to be uniform in ln α
 /// beforehand.
 ///
-/// Without further priors it solves −2αS = N_good; with them the whole determinant counts
-/// ([`LadderStep::log_probability`](crate::LadderStep::log_probability)). It refuses where the probability
+/// Without further priors it solves −2αS = N_good, but for the change of the determinant with the spectrum. With
+/// them the determinant of the whole Hessian counts
+/// ([`LadderStep::log_probability`](crate::LadderStep::log_probability)): a quadratic prior ½‖Rh‖² is taken as the
+/// measurement Rh = 0 with its noise, which it is to the solver, and not as part of what is normalised with the
+/// entropy; a stiff one then counts as many good data, and α comes out larger. It refuses where the probability
 /// still grows at an end of the ladder. The interval holds what is at most e² times less probable.
 ///
 /// It believes the error bars, and that the default model is as far from the truth as the entropy says. For

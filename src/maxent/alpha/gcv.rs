@@ -4,12 +4,13 @@ use super::slack::{below_slack, check_slack};
 use super::{AlphaChoice, AlphaRule, LadderView};
 use crate::error::Result;
 use crate::real::Real;
+use crate::solution::LadderStep;
 
 /// The largest α with ln χ² − 2 ln(N − N_good) ≤ min + slack/N, divided by `descent`
 /// (Golub, Heath and Wahba 1979).
 ///
 /// A common factor on all error bars changes nothing. The minimum itself is so flat that one case in three is
-/// overfitted there; the fall towards it is steep, always much the same power of α, and tells more.
+/// overfitted there; the fall towards it is steep, mostly much the same power of α, and tells more.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gcv {
     /// Slack κ ≥ 0; 16 by default.
@@ -24,6 +25,14 @@ impl Default for Gcv {
     }
 }
 
+impl Gcv {
+    /// N ln χ² − 2N ln(N − N_good), which the slack is measured in.
+    pub(in crate::maxent) fn score<T: Real>(n_data: usize, step: &LadderStep<T>) -> f64 {
+        let n = n_data as f64;
+        n * (step.chi2.as_f64().ln() - 2.0 * (n - step.n_good.as_f64()).ln())
+    }
+}
+
 impl<T: Real> AlphaRule<T> for Gcv {
     fn name(&self) -> &'static str {
         "gcv"
@@ -34,12 +43,7 @@ impl<T: Real> AlphaRule<T> for Gcv {
     }
 
     fn choose(&self, ladder: &LadderView<T>) -> AlphaChoice<T> {
-        let n = ladder.n_data() as f64;
-        let score = ladder
-            .steps()
-            .iter()
-            .map(|s| n * (s.chi2.as_f64().ln() - 2.0 * (n - s.n_good.as_f64()).ln()))
-            .collect();
+        let score = ladder.steps().iter().map(|s| Self::score(ladder.n_data(), s)).collect();
         let undefined = "chi2 or N - N_good is zero, negative or undefined";
         below_slack(ladder, score, self.slack, self.descent, undefined)
     }
