@@ -4,15 +4,15 @@
 //! The partial sums s_i of the answer are the shortest string through the tube |s_i − Σ_{j<i} z_j| ≤ γ that is
 //! fixed at both ends.
 //!
-//! `scan` is Condat's algorithm, by slopes: from the last knot on it keeps the steepest and the flattest line that
-//! stay in the tube, and starts again at the knot where they end. Fast, but quadratic at worst: once it has gone
+//! `scan` is Condat's algorithm: from the last knot on it keeps the steepest and the flattest line that stay
+//! in the tube, and starts again at the knot where they end. Fast, but quadratic at worst: once it has gone
 //! back over more than `PATIENCE` elements for each of z, `taut_string` takes over, which is linear. That keeps
 //! two chains of segments, the convex one below the upper wall and the concave one above the lower wall;
 //! where their first slopes cross, the string touches a wall and a segment of it is final.
 
 use super::simplex::max;
 use super::{Prox, check_lengths, poisoned, sum};
-use crate::linalg::{dispatch, vectorised};
+use crate::linalg::dispatch;
 use crate::real::Real;
 use crate::scratch::with_scratch;
 
@@ -99,85 +99,70 @@ fn count<T: Real>(start: usize, end: usize) -> T {
     T::lit((end - start) as f64)
 }
 
-/// Elements of a segment after which slopes are measured from the middle of those still possible, for the first
-/// time; the next are four times as many each.
-const RECENTRE: usize = 16;
-
-vectorised! {
-    /// Condat's scan of n ≥ 2 elements, γ > 0. Returns where it gave up, with the heights of the upper and the
-    /// lower wall above the string there; `None` if it got to the end.
-    ///
-    /// Of lines from the last knot those with slopes in \[low, high\] stay in the tube: the largest slope to a point of
-    /// the lower wall and the least to one of the upper. Sums do not depend on these, so that no result waits for
-    /// a division and nothing is to be predicted but the end of a segment.
-    fn scan<'a, T>(
-        z: &'a [T],
-        gamma: T,
-        out: &'a mut [T],
-        patience: usize,
-    ) -> Option<(usize, T, T)> {
-        let n = z.len();
-        let twice = gamma + gamma;
-        let (mut start, mut reads) = (0, 0);
-        let (mut upper, mut lower) = (gamma, -gamma);
-        loop {
-            // Slopes and the sum of z are relative to `centre`; the ends are one past where a slope was last set.
-            let (mut centre, mut sum, mut length) = (z[start], T::zero(), T::zero());
-            let (mut low, mut high) = (-T::INFINITY, T::INFINITY);
-            let (mut low_end, mut high_end) = (n, n);
-            let (mut k, mut stop) = (start, (start + RECENTRE).min(n - 1));
-            // −1: the upper wall comes down to the lowest line; 1: the lower one goes up to the highest.
-            let mut bend = 0;
-            while bend == 0 {
-                for &v in &z[k..stop] {
-                    sum += v - centre;
-                    length += T::one();
-                    let share = T::one() / length;
-                    let (to_lower, to_upper) = ((sum + lower) * share, (sum + upper) * share);
-                    if to_upper < low {
-                        bend = -1;
-                        break;
-                    }
-                    if to_lower > high {
-                        bend = 1;
-                        break;
-                    }
-                    let (raised, lowered) = (to_lower >= low, to_upper <= high);
-                    low = if raised { to_lower } else { low };
-                    k += 1;
-                    low_end = if raised { k } else { low_end };
-                    high = if lowered { to_upper } else { high };
-                    high_end = if lowered { k } else { high_end };
-                }
-                if bend == 0 && k == n - 1 {
-                    // The walls meet in the middle.
-                    let middle = sum + (z[k] - centre) + T::lit(0.5) * (upper + lower);
-                    let last = middle / count(start, n);
-                    if last >= low && last <= high {
-                        out[start..].fill(centre + last);
-                        return None;
-                    }
-                    bend = if last < low { -1 } else { 1 };
-                } else if bend == 0 {
-                    let moved = centre + T::lit(0.5) * (low + high);
-                    let by = moved - centre;
-                    centre = moved;
-                    sum -= by * length;
-                    (low, high) = (low - by, high - by);
-                    stop = (start + 4 * (stop - start)).min(n - 1);
-                }
+/// Condat's scan of n ≥ 2 elements, γ > 0. Returns where it gave up, with the heights of the upper and the
+/// lower wall above the string there; `None` if it got to the end.
+#[inline(always)]
+fn scan<T: Real>(z: &[T], gamma: T, out: &mut [T], patience: usize) -> Option<(usize, T, T)> {
+    let n = z.len();
+    let twice = gamma + gamma;
+    // Start of the segment, where the lower and the upper line last touched a wall, their slopes and their
+    // heights above the sums.
+    let (mut start, mut low_end, mut high_end) = (0, 0, 0);
+    let (mut low, mut high) = (z[0] - gamma, z[0] + gamma);
+    let (mut below, mut above) = (gamma, -gamma);
+    let (mut k, mut reads) = (0, 0);
+    loop {
+        // Along the data while neither line leaves the tube.
+        let from = k;
+        let mut left = 0;
+        while k + 1 < n {
+            let v = z[k + 1];
+            let (b, a) = (below + (v - low), above + (v - high));
+            if b < -gamma {
+                left = -1;
+                break;
             }
-            reads += k - start + 1;
-            let end;
-            (end, upper, lower) =
-                if bend < 0 { (low_end, twice, T::zero()) } else { (high_end, T::zero(), -twice) };
-            let level = centre + if bend < 0 { low } else { high };
-            out[start] = level;
-            out[start + 1..end].fill(level);
-            start = end;
-            if reads > patience * n {
-                return Some((start, upper, lower));
+            if a > gamma {
+                left = 1;
+                break;
             }
+            k += 1;
+            (below, above) = (b, a);
+            if b >= gamma {
+                low += (b - gamma) / count(start, k + 1);
+                below = gamma;
+                low_end = k;
+            }
+            if a <= -gamma {
+                high += (a + gamma) / count(start, k + 1);
+                above = -gamma;
+                high_end = k;
+            }
+        }
+        reads += k - from + 1;
+        let at_end = left == 0;
+        if left < 0 || (at_end && below < T::zero()) {
+            out[start..=low_end].fill(low);
+            start = low_end + 1;
+            (low, high) = (z[start], if at_end { high } else { z[start] + twice });
+            (below, above) = (gamma, if at_end { z[start] + gamma - high } else { -gamma });
+            (k, low_end) = (start, start);
+            high_end = if at_end { high_end } else { start };
+        } else if left > 0 || above > T::zero() {
+            out[start..=high_end].fill(high);
+            start = high_end + 1;
+            (low, high) = (if at_end { low } else { z[start] - twice }, z[start]);
+            (below, above) = (if at_end { z[start] - gamma - low } else { gamma }, -gamma);
+            (k, high_end) = (start, start);
+            low_end = if at_end { low_end } else { start };
+        } else {
+            out[start..].fill(low + below / count(start, n));
+            return None;
+        }
+        if reads > patience * n {
+            // The string is at the wall it has just bent around.
+            let down = low_end == start && low == z[start];
+            return Some(if down { (start, twice, T::zero()) } else { (start, T::zero(), -twice) });
         }
     }
 }
@@ -253,7 +238,7 @@ impl<T: Real> Prox<T> for TotalVariation {
                 return T::zero();
             }
         }
-        let given_up = scan(z, gamma, out, PATIENCE);
+        let given_up = dispatch(|| scan(z, gamma, out, PATIENCE));
         if let Some((start, upper, lower)) = given_up {
             taut_string(&z[start..], shift, gamma, (upper, lower), &mut out[start..]);
         }
