@@ -236,7 +236,9 @@ pub struct LadderStep<T = f64> {
     pub chi2: T,
     /// Entropy S ≤ 0.
     pub entropy: T,
-    /// Number of good (effectively measured) data, tr\[Λ/(α + Λ)\].
+    /// Number of good (effectively measured) data, tr\[Λ/(α + Λ)\]. Where the priors' own Hessian is not positive
+    /// definite, which a prior that is not convex allows, it is that of the Hessian shifted until it is, and so is
+    /// ln P.
     pub n_good: T,
     /// ln P(α|g) per d ln α up to a constant (Gull, Skilling):
     /// αS − ½χ² − Σ weight·prior + ½ ln\[det(α∇²φ)/det(whole Hessian)\] with φ = −S.
@@ -274,6 +276,8 @@ pub struct MaxEntReport<T = f64> {
     pub solver: &'static str,
     /// The chosen α, in the units of ½χ² − αS; of an average over α the geometric mean.
     pub alpha: T,
+    /// Of how many optima, at as many α, the spectrum is the weighted mean: 1 unless the rule averages.
+    pub averaged: usize,
     /// Weight λ of the kinetic prior, 0 without.
     pub kinetic: T,
     /// The weights λ it was chosen from, in the order of solution; empty where λ was given.

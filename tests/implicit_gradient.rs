@@ -191,6 +191,63 @@ fn maximum_entropy() {
     }
 }
 
+/// Weights that are zero in the arithmetic neither matter nor hurt: e⁻⁵⁰⁰ of a default weight of e⁻⁴⁰⁰.
+#[test]
+fn weights_that_underflow() {
+    let case = &cases()[0];
+    let problem = problem(case, 1e-3);
+    let upstream = normal(case.grid.len(), 8);
+    let default = Spectrum::from_fn(case.grid.clone(), |w| (-29.0 * (w - 0.7) * (w - 0.7)).exp());
+    let default = DefaultModel::Spectrum { spectrum: default.unwrap(), floor: 1e-250 };
+    let maxent = |alpha: f64| {
+        let maxent = MaxEnt::default().default_model(default.clone());
+        maxent.alpha(FixedAlpha(alpha)).tolerance(1e-24)
+    };
+    let alpha = 1e-3;
+    let solution = maxent(alpha).solve(&problem).unwrap();
+    assert!(solution.spectrum().weights().contains(&0.0));
+    let sensitivity = maxent(alpha).sensitivity(&problem, &solution).unwrap();
+    assert!(sensitivity.distance() < 1e-6, "{:e}", sensitivity.distance());
+    let gradient = sensitivity.vjp_weights(&upstream).unwrap();
+    let loss = |g: &[f64], alpha: f64| -> f64 {
+        let solution = maxent(alpha).solve(&problem.with_data(g).unwrap()).unwrap();
+        assert!(solution.report().status.is_success(), "{}", solution.report());
+        solution.spectrum().weights().iter().zip(&upstream).map(|(h, v)| h * v).sum()
+    };
+    let by_data: Vec<f64> = (0..problem.data().len())
+        .map(|i| {
+            let mut g = problem.data().to_vec();
+            let f = |x| {
+                g[i] = x;
+                loss(&g, alpha)
+            };
+            central(f, problem.data()[i], 2e-6 * alpha)
+        })
+        .collect();
+    let error = deviation(&gradient.data, &by_data);
+    assert!(error < 1e-4, "{error:e}");
+    let by_alpha = central(|a| loss(problem.data(), a), alpha, 1e-2 * alpha);
+    assert!((gradient.alpha / by_alpha - 1.0).abs() < 1e-4, "{} {by_alpha}", gradient.alpha);
+}
+
+/// A kinetic weight that was chosen is a number, like α.
+#[test]
+fn a_chosen_kinetic_weight() {
+    let case = &cases()[0];
+    let problem = problem(case, 1e-2);
+    let upstream = normal(case.grid.len(), 8);
+    let search = MaxEnt::default().kinetic_auto();
+    let solution = search.solve(&problem).unwrap();
+    let maxent = solution.report().maxent.as_ref().unwrap();
+    assert!(maxent.kinetic > 0.0);
+    let given = MaxEnt::default().kinetic(maxent.kinetic);
+    let [found, expected] = [search, given]
+        .map(|m| m.sensitivity(&problem, &solution).unwrap().vjp_weights(&upstream).unwrap());
+    assert_eq!(found, expected);
+    let error = MaxEnt::default().sensitivity(&problem, &solution).unwrap_err();
+    assert!(error.to_string().contains("kinetic"), "{error}");
+}
+
 /// An entropy other than Skilling's: data and weight.
 #[test]
 fn bayesian_reconstruction() {
@@ -378,6 +435,52 @@ fn truncation_says_what_it_leaves_out() {
         }
     }
     assert!(errors[0] > 0.5 && errors[2] < 0.3 && errors[3] < 1e-4, "{errors:?}");
+}
+
+/// Far from the fixed point: the derivative of the last `steps` steps, from the point at which they begin.
+#[test]
+fn truncated_steps_are_those_that_were_taken() {
+    let (kernel, data) = lasso();
+    let (upstream, start, taken) = (normal(8, 4), [0.3; 8], 4);
+    let default: Vec<f64> = (0..8).map(|j| 0.2 + 0.1 * f64::from(j)).collect();
+    let prox = Entropic::new(default).unwrap();
+    let run = |x: &[f64], data: &[f64], lambda: f64, steps: usize| {
+        let map = ProximalGradientMap::new(&kernel, data, &prox, lambda).unwrap();
+        let options = IterationOptions { tolerance: 0.0, max_iterations: steps, history: false };
+        iterate(map, x, &options, |_| ControlFlow::Continue(())).unwrap().point
+    };
+    let loss = |x: &[f64], data: &[f64], lambda: f64, steps: usize| -> f64 {
+        run(x, data, lambda, steps).iter().zip(&upstream).map(|(x, v)| x * v).sum()
+    };
+    for steps in 1..=taken + 2 {
+        let last = steps.min(taken);
+        let from = run(&start, &data, 0.4, taken - last);
+        let by = |vector: &[f64], f: &dyn Fn(&[f64]) -> f64| -> Vec<f64> {
+            (0..vector.len())
+                .map(|i| {
+                    let mut moved = vector.to_vec();
+                    let f = |x| {
+                        moved[i] = x;
+                        f(&moved)
+                    };
+                    central(f, vector[i], 1e-3)
+                })
+                .collect()
+        };
+        let mut expected = by(&data, &|g| loss(&from, g, 0.4, last));
+        expected.push(central(|l| loss(&from, &data, l, last), 0.4, 1e-3));
+        let before = by(&from, &|x| loss(x, &data, 0.4, last));
+
+        let map = ProximalGradientMap::new(&kernel, &data, &prox, 0.4).unwrap();
+        let options = IterationOptions { tolerance: 0.0, max_iterations: taken, history: false };
+        let answer = Adjoint::Truncated { steps }.iterate(map, &start, &options);
+        let gradient = answer.unwrap().vjp(&upstream).unwrap();
+        assert_eq!(gradient.report.iterations, last);
+        let error = deviation(&gradient.parameters, &expected);
+        assert!(error < 1e-8, "{steps}: {error:e}");
+        let left = before.iter().map(|w| w * w).sum::<f64>().sqrt();
+        assert!((gradient.report.residual / left - 1.0).abs() < 1e-8, "{steps}");
+    }
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use fredholm::nalgebra::{Complex, DVector};
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
-    Error, FermionMatsubara, FixedAlpha, FrequencyGrid, Kernel, MatrixMaxEnt, MatrixProblem,
-    Matsubara, MaxEnt, Measurement, PositiveNegativeEntropy, Problem, Real, Solver, Spectrum,
-    stack_complex,
+    BosonTime, Error, FermionMatsubara, FixedAlpha, FrequencyGrid, Kernel, MatrixMaxEnt,
+    MatrixProblem, MatrixSolution, Matsubara, MaxEnt, Measurement, PositiveNegativeEntropy,
+    Problem, Real, Solver, Spectrum, stack_complex,
 };
 use std::sync::Arc;
 
@@ -151,6 +151,34 @@ fn a_complex_rotation_comes_back() {
         let root = ((a - b).powi(2) + 4.0 * m[(0, 1)].norm_sqr()).sqrt();
         assert!((ratio - 0.5 * (1.0 - root / (a + b))).abs() < 1e-9);
     }
+}
+
+/// In an orthonormal basis off-diagonals integrate to zero: exactly, where it is said, and real or imaginary.
+#[test]
+fn orthonormal_off_diagonals_have_no_weight() {
+    let (first, second, mixed) = rotated(60);
+    let ((real, truth), (imaginary, _)) = (mixed(0.8, 2), mixed(0.6, 3));
+    let problem =
+        MatrixProblem::hermitian(vec![first, second], vec![real], vec![imaginary]).unwrap();
+    let free = MatrixMaxEnt::default().solve(&problem).unwrap();
+    let fixed = MatrixMaxEnt::default().orthonormal(true).solve(&problem).unwrap();
+    assert!(fixed.is_success() && fixed.diagonal() == free.diagonal());
+    for parts in [MatrixSolution::real, MatrixSolution::imaginary] {
+        assert!(parts(&free)[0].report().norm.abs() > 1e-6);
+        assert!(parts(&fixed)[0].report().norm.abs() < 1e-13);
+    }
+    let [without, with] = [free, fixed].map(|s| absolute(s.real()[0].spectrum().values(), &truth));
+    assert!(with < 1.05 * without, "{with} {without}");
+
+    let norm = MatrixMaxEnt::default().off_diagonal(MaxEnt::default().fix_norm(true));
+    let error = norm.solve(&problem).unwrap_err();
+    assert!(matches!(error, Error::Unsupported { argument: "off_diagonal", .. }), "{error}");
+    assert!(error.to_string().contains("orthonormal"), "{error}");
+    let data = Measurement::with_uniform_error(&[0.0, 1.0], &[0.5, 0.5], 1e-2).unwrap();
+    let boson = Problem::new(&BosonTime::new(20.0).unwrap(), &data, &grid()).unwrap();
+    let boson = MatrixProblem::symmetric(vec![boson.clone(), boson.clone()], vec![boson]);
+    let error = MatrixMaxEnt::default().orthonormal(true).solve(&boson.unwrap()).unwrap_err();
+    assert!(matches!(error, Error::Unsupported { argument: "orthonormal", .. }), "{error}");
 }
 
 /// G_12 and G_21 of the complex model, taken apart.

@@ -5,9 +5,9 @@ use core::ops::ControlFlow;
 use fredholm::nalgebra::{DMatrix, DVector};
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
-    Bins, Bootstrap, Error, FermionTime, FixedAlpha, FrequencyGrid, Jackknife, Kernel, Kinetic,
-    MaxEnt, Measurement, Prior, Problem, Real, ReplicaInfo, ResamplingMethod, Ridge, RidgeRule,
-    Solution, Solver, Spectrum, SymmetricBand,
+    Bins, Bootstrap, BosonTime, Bryan, Error, FermionTime, FixedAlpha, FrequencyGrid, Jackknife,
+    Kernel, Kinetic, MaxEnt, Measurement, Prior, Problem, Real, ReplicaInfo, ResamplingMethod,
+    Ridge, RidgeRule, Solution, Solver, Spectrum, SymmetricBand,
 };
 
 const BETA: f64 = 8.0;
@@ -207,6 +207,24 @@ fn a_posterior_wants_a_solution_of_its_own_kind() {
     ));
     let solution = maxent.solve(&problem).unwrap();
     let posterior = maxent.posterior(&problem, &solution).unwrap();
+    let refused = |maxent: &MaxEnt, problem: &Problem, solution: &Solution| -> String {
+        maxent.posterior(problem, solution).unwrap_err().to_string()
+    };
+    // As many points elsewhere, and the same points for A/ω.
+    let elsewhere = FrequencyGrid::uniform(-4.0, 4.0, 21).unwrap();
+    let data = Measurement::with_uniform_error(&tau(10), problem.data(), 1e-2).unwrap();
+    let moved = Problem::new(&FermionTime::new(BETA).unwrap(), &data, &elsewhere).unwrap();
+    assert!(refused(&maxent, &moved, &solution).contains("another grid"));
+    let boson = BosonTime::new(BETA).unwrap();
+    let ratio = Problem::new(&boson, &data, problem.grid()).unwrap();
+    assert!(refused(&maxent, &ratio, &solution).contains("another density"));
+    // An average over α is the optimum at none; where the average is of one, it is.
+    let average = maxent.clone().alpha(Bryan).solve(&problem).unwrap();
+    assert!(average.report().maxent.as_ref().unwrap().averaged > 1);
+    assert!(refused(&maxent, &problem, &average).contains("average over alpha"));
+    assert_eq!(solution.report().maxent.as_ref().unwrap().averaged, 1);
+    let kinetic = maxent.clone().kinetic(0.1);
+    assert!(refused(&kinetic, &problem, &solution).contains("kinetic"));
     assert!(matches!(posterior.functional(&[1.0]), Err(Error::LengthMismatch { .. })));
     assert!(matches!(posterior.window(f64::NAN, 0.0), Err(Error::NonFinite { .. })));
     assert!(posterior.window_covariance(&[(0.0, f64::INFINITY)]).is_err());
@@ -276,6 +294,15 @@ fn of_linear_estimates_the_error_is_known() {
     let weight = jackknife.functional(|a| a.weight_between(-2.0, 0.5)).unwrap();
     assert!((weight.deviation() / deviation(&c) - 1.0).abs() < 1e-9);
     assert!(matches!(weight.quantile(0.5), Err(Error::Unsupported { .. })));
+
+    // Stopped after 32 of the 60: the error of the mean of all bins, from the scatter of those.
+    let stop = |_: ReplicaInfo| ControlFlow::Break(());
+    let cut = Jackknife::default().bins(&problem, &bins, &solver, stop).unwrap();
+    assert!(cut.stopped() && cut.replicas().ncols() == 32);
+    let of_bins = bins.matrix().rows(0, 32) * response.transpose() * &c;
+    let exact_cut = (of_bins.variance() * 32.0 / 31.0 / 60.0).sqrt();
+    let weight = cut.functional(|a| a.weight_between(-2.0, 0.5)).unwrap();
+    assert!((weight.deviation() / exact_cut - 1.0).abs() < 1e-9);
 
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     let bootstrap = Bootstrap::new(2000).bins(&problem, &bins, &solver, &mut rng, go).unwrap();

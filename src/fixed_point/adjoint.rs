@@ -24,7 +24,7 @@ use core::ops::ControlFlow;
 /// | | memory | is the derivative of |
 /// |---|---|---|
 /// | `Unrolled` | one vector a step | the last iterate, x₀ held fixed |
-/// | `Truncated` | `steps` vectors | the same, up to what the earlier steps add: ρ^`steps`, ρ the contraction |
+/// | `Truncated` | `steps` + 1 vectors | the same, up to what the earlier steps add: ρ^`steps`, ρ the contraction |
 /// | `Implicit` | a few vectors, whatever the number of steps | the fixed point, as far as the iterate is one |
 ///
 /// ```
@@ -110,7 +110,7 @@ impl<T: Real> Adjoint<T> {
             Adjoint::Unrolled => usize::MAX,
             Adjoint::Truncated { steps } => {
                 check_count("steps", steps, 1..=usize::MAX, "at least 1")?;
-                steps
+                steps.saturating_add(1)
             }
             Adjoint::Implicit { solver, .. } => {
                 if let AdjointSolver::Anderson { memory } = solver {
@@ -119,7 +119,7 @@ impl<T: Real> Adjoint<T> {
                 0
             }
         };
-        // The points at which steps were taken, the newest of `kept` in a ring.
+        // x₀, x₁, …, the newest `kept` of them in a ring: the answer too, at which no step was taken.
         let mut tape = Vec::new();
         let mut keep = |step: usize, x: &[T]| {
             if step < kept {
@@ -142,7 +142,7 @@ impl<T: Real> Adjoint<T> {
 #[derive(Debug, Clone)]
 pub struct DifferentiablePoint<M, T = f64> {
     adjoint: Adjoint<T>,
-    /// The length of the tape in points, if it was filled.
+    /// The length of the tape in points once it is full.
     kept: usize,
     map: M,
     answer: FixedPoint<T>,
@@ -199,13 +199,11 @@ impl<M: DifferentiableMap<T>, T: Real> DifferentiablePoint<M, T> {
 
     fn through_steps(&mut self, upstream: &[T]) -> FixedPointGradient<T> {
         let (n, taken) = (upstream.len(), self.answer.report.iterations);
-        // The tape holds the answer too, unless there is room for one less.
-        let steps = taken.min(self.kept);
+        let steps = taken.min(self.kept - 1);
         let mut parameters = vec![T::zero(); self.map.parameter_count()];
         let (mut w, mut before) = (upstream.to_vec(), vec![T::zero(); n]);
         for step in (taken - steps..taken).rev() {
-            let at = if self.kept == usize::MAX { step } else { step % self.kept };
-            self.map.linearise(&self.tape[at * n..][..n]);
+            self.map.linearise(&self.tape[step % self.kept * n..][..n]);
             self.map.add_vjp_parameters(&w, &mut parameters);
             self.map.vjp_point(&w, &mut before);
             core::mem::swap(&mut w, &mut before);

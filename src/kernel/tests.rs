@@ -318,3 +318,10 @@ fn further_rows_are_moments_of_the_spectral_function() {
     let symmetric = BosonTimeSymmetric::new(2.0).unwrap();
     check(&WithRows::new(symmetric).moment(0).moment(1).row(own), &even);
 }
+
+#[test]
+fn the_highest_power_is_no_negative_one() {
+    let kernel = WithRows::new(FermionTime::new(2.0).unwrap()).moment(u32::MAX);
+    let matrix: DMatrix<f64> = kernel.matrix(&[1.0], &[0.5, 1.0]).unwrap();
+    assert_eq!((matrix[(1, 0)], matrix[(1, 1)]), (0.0, 1.0));
+}

@@ -47,7 +47,7 @@ impl<T: Real, K: Kernel<T>> WithRows<K, T> {
     /// half).
     pub fn moment(self, power: u32) -> Self {
         let density = self.kernel.density();
-        let power = power as i32;
+        let power = power.min(i32::MAX as u32) as i32;
         self.row(move |w: T| density.spectral(w, w.powi(power)))
     }
 

@@ -2,10 +2,10 @@
 
 use super::problem::MatrixProblem;
 use super::solution::MatrixSolution;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::maxent::MaxEnt;
 use crate::parallel;
-use crate::prior::PositiveNegativeEntropy;
+use crate::prior::{Legendre, PositiveNegativeEntropy, SumRule};
 use crate::problem::Problem;
 use crate::real::Real;
 use crate::solution::{Solution, Solver};
@@ -45,6 +45,7 @@ const FLOOR: f64 = 1e-6;
 pub struct MatrixMaxEnt<T: Real = f64> {
     diagonal: MaxEnt<T>,
     off_diagonal: MaxEnt<T>,
+    orthonormal: bool,
 }
 
 impl<T: Real> MatrixMaxEnt<T> {
@@ -55,31 +56,56 @@ impl<T: Real> MatrixMaxEnt<T> {
     }
 
     /// How the off-diagonals are solved, with the positive–negative entropy in the place of the entropy and default
-    /// model that are set; [`MaxEnt::default`] unless given.
+    /// model that are set; [`MaxEnt::default`] unless given. A norm cannot be fixed there: see
+    /// [`orthonormal`](Self::orthonormal).
     pub fn off_diagonal(mut self, maxent: MaxEnt<T>) -> Self {
         self.off_diagonal = maxent;
+        self
+    }
+
+    /// Whether the off-diagonals of a fermionic G integrate to exactly zero, as ∫A_ij dω = ⟨{c_i, c_j†}⟩ does in an
+    /// orthonormal basis; `false` by default, which leaves their integrals to the data.
+    pub fn orthonormal(mut self, orthonormal: bool) -> Self {
+        self.orthonormal = orthonormal;
         self
     }
 
     /// Solves all elements. The default weights of off-diagonal (i, j) are √(a_ii a_jj), of either sign.
     ///
     /// # Errors
-    /// Those of [`MaxEnt::prepare`] for an element.
+    /// Those of [`MaxEnt::prepare`] for an element; a fixed norm of off-diagonals; an orthonormal basis of anything
+    /// but a fermionic density.
     pub fn solve(&self, problem: &MatrixProblem<T>) -> Result<MatrixSolution<T>> {
+        if self.off_diagonal.fixes_norm() {
+            return Err(Error::Unsupported {
+                argument: "off_diagonal",
+                value: "a fixed norm",
+                expected: "none: `orthonormal` lets every off-diagonal integrate to zero",
+            });
+        }
+        if self.orthonormal && problem.diagonal[0].model().density().norm().is_none() {
+            return Err(Error::Unsupported {
+                argument: "orthonormal",
+                value: "true for a density without a norm of its own",
+                expected: "a fermionic density; the data fix the integrals of a bosonic one",
+            });
+        }
         let n = problem.order();
         let diagonal = solve_all(&problem.diagonal, |_| Ok(self.diagonal.clone()))?;
         let weights: Vec<Vec<T>> = diagonal.iter().map(|s| s.spectrum().weights()).collect();
-        let mut priors = Vec::with_capacity(problem.real.len());
+        let mut priors: Vec<Arc<dyn Legendre<T>>> = Vec::with_capacity(problem.real.len());
         for i in 0..n {
             for j in i + 1..n {
                 let default = default_weights(&weights[i], &weights[j]);
-                priors.push(Arc::new(PositiveNegativeEntropy::symmetric(default)?));
+                let entropy = Arc::new(PositiveNegativeEntropy::symmetric(default)?);
+                priors.push(if self.orthonormal {
+                    Arc::new(SumRule::new(entropy, T::zero())?)
+                } else {
+                    entropy
+                });
             }
         }
-        let maxent = |k: usize| -> Result<MaxEnt<T>> {
-            let prior: Arc<PositiveNegativeEntropy<T>> = Arc::clone(&priors[k]);
-            Ok(self.off_diagonal.clone().scaled_prior(prior))
-        };
+        let maxent = |k: usize| Ok(self.off_diagonal.clone().scaled_prior(Arc::clone(&priors[k])));
         let real = solve_all(&problem.real, maxent)?;
         let imaginary = solve_all(&problem.imaginary, maxent)?;
         Ok(MatrixSolution { diagonal, real, imaginary })

@@ -189,6 +189,11 @@ impl<T: Real> MaxEnt<T> {
         self
     }
 
+    /// Whether [`fix_norm`](Self::fix_norm) is set.
+    pub(crate) fn fixes_norm(&self) -> bool {
+        self.fix_norm
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         check_nonnegative("kinetic", self.kinetic)?;
         if let Some(search) = &self.kinetic_search {

@@ -3,7 +3,9 @@
 use super::{FixedAlpha, MaxEnt};
 use crate::grid::FrequencyGrid;
 use crate::kernel::FermionTime;
+use crate::linalg::{BandedRows, SymmetricBand};
 use crate::noise::Whitening;
+use crate::prior::{Kinetic, Prior};
 use crate::problem::{ForwardModel, Problem};
 use crate::solution::{Certificate, Solution, Solver};
 use crate::synthetic::{GaussianMixture, NoiseLevel, TrainingSet};
@@ -31,6 +33,46 @@ fn bound(solution: &Solution<f64>) -> f64 {
         Certificate::Gap { l1_bound, .. } => l1_bound.unwrap(),
         ref other => panic!("{other:?}"),
     }
+}
+
+/// A quadratic prior that says it is not convex.
+#[derive(Debug)]
+struct Denying(Kinetic);
+
+impl Prior<f64> for Denying {
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+    fn value(&self, h: &[f64]) -> f64 {
+        self.0.value(h)
+    }
+    fn add_gradient(&self, h: &[f64], weight: f64, out: &mut [f64]) {
+        self.0.add_gradient(h, weight, out);
+    }
+    fn add_hessian(&self, h: &[f64], weight: f64, out: &mut SymmetricBand<f64>) {
+        self.0.add_hessian(h, weight, out);
+    }
+    fn bandwidth(&self) -> usize {
+        self.0.bandwidth()
+    }
+    fn rows(&self) -> Option<&BandedRows<f64>> {
+        self.0.rows()
+    }
+    fn is_convex(&self) -> bool {
+        false
+    }
+}
+
+/// Rows are proof: ½‖Rh − c‖² is convex.
+#[test]
+fn a_prior_with_rows_has_the_certificate() {
+    let problem = problem(1);
+    let prior = |prior: Arc<dyn Prior<f64>>| {
+        let maxent = MaxEnt::default().alpha(FixedAlpha(10.0)).prior(1.0, prior);
+        bound(&maxent.solve(&problem).unwrap())
+    };
+    let kinetic = Kinetic::natural(problem.grid()).unwrap();
+    assert_eq!(prior(Arc::new(Denying(kinetic.clone()))), prior(Arc::new(kinetic)));
 }
 
 #[test]

@@ -440,14 +440,13 @@ impl<T: Real> Engine<T> for Dual<'_, T> {
             let ratio = self.schur.log_determinant_ratio(self.objective, &self.point.h);
             (n_good, log_probability) = (self.schur.n_good(), ratio - T::lit(0.5) * chi2 - value);
         }
-        let stationarity = gap;
         Outcome {
             chi2,
             norm,
             scale,
             entropy,
             gap,
-            stationarity,
+            stationarity: T::INFINITY,
             n_good,
             log_probability,
             iterations,

@@ -19,7 +19,8 @@ pub(super) struct Outcome<T> {
     pub(super) entropy: T,
     /// Bound on objective − minimum over all modes; infinite where the priors allow none.
     pub(super) gap: T,
-    /// Euclidean norm of the objective's gradient with respect to u = ∇φ(h), for Skilling's entropy ln h.
+    /// Euclidean norm of the objective's gradient with respect to u = ∇φ(h), for Skilling's entropy ln h; infinite
+    /// from the duals, whose certificate is the gap.
     pub(super) stationarity: T,
     pub(super) n_good: T,
     /// ln P(α|g) per d ln α, up to a constant.

@@ -600,7 +600,7 @@ impl<'a, T: Real> LaneDual<'a, T> {
                 scale: scales[l],
                 entropy: -divergence,
                 gap: gaps[l],
-                stationarity: gaps[l],
+                stationarity: T::INFINITY,
                 n_good: order - alpha * trace[l],
                 log_probability: log_ratio[l] - T::lit(0.5) * chi2[l] - value,
                 iterations: progress.iterations[l],

@@ -91,7 +91,7 @@ impl<T: Real> Objective<T> {
     /// Whether an iterate carries a rigorous gap: a convex prior may be replaced by its tangent, which
     /// bounds it from below.
     pub(super) fn has_gap(&self) -> bool {
-        self.fixed.iter().all(|(_, p)| p.is_convex())
+        self.fixed.iter().all(|(_, p)| p.is_convex() || p.rows().is_some())
     }
 
     /// All rows R of the fixed priors and their targets c, times the square roots of their weights.

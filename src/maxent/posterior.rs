@@ -3,9 +3,10 @@
 //!
 //! About its maximum the posterior e^{−Q} of the weights h is a Gaussian of covariance Γ⁻¹, Γ = BᵀB + αM,
 //! with M = ∇²φ + Σ weight ∇²prior/α = LLᵀ banded. With Z = L⁻¹Bᵀ = Q diag(√λ) Wᵀ,
-//! Γ⁻¹ = RᵀR, R = α^{−½} [1 − QQᵀ + Q diag(√(α/(α + λ))) Qᵀ] L⁻¹: no term cancels another, however much
-//! the data say, and the covariance of functionals c, c' is the product of Rc and Rc'. An exact sum rule
-//! takes the direction R1 out of all of them. Source: Skilling and Gull, in *Maximum Entropy and Bayesian
+//! Γ⁻¹ = RᵀR, R = α^{−½} [1 − QQᵀ + Q diag(√(α/(α + λ))) Qᵀ] L⁻¹: what the data know is taken away from a
+//! vector, not from a variance, so that deviations keep their digits down to ε of what the prior alone
+//! leaves. The covariance of functionals c, c' is the product of Rc and Rc'. An exact sum rule takes the
+//! direction R1 out of all of them. Source: Skilling and Gull, in *Maximum Entropy and Bayesian
 //! Methods* (1991); Gubernatis, Jarrell, Silver and Sivia, Phys. Rev. B 44, 6011 (1991).
 
 use super::builder::MaxEnt;
@@ -20,6 +21,7 @@ use crate::real::Real;
 use crate::solution::Solution;
 use crate::spectrum::Spectrum;
 use nalgebra::DMatrix;
+use std::borrow::Cow;
 
 /// The Gaussian approximation of the posterior about a solution, at its α.
 ///
@@ -67,18 +69,11 @@ impl<T: Real> Posterior<T> {
         objective: &Objective<T>,
         modes: &Modes<T>,
         solution: &Solution<T>,
+        alpha: T,
     ) -> Result<Self> {
-        let maxent = solution.report().maxent.as_ref().ok_or(Error::Unsupported {
-            argument: "solution",
-            value: "not of maximum entropy",
-            expected: "a solution of maximum entropy",
-        })?;
-        let (n, alpha) = (modes.points, maxent.alpha);
+        let n = modes.points;
         let weights = solution.spectrum().weights();
-        check_len("solution", weights.len(), n, "the frequency grid")?;
-        // Weights that have underflowed have no curvature.
-        let least = |h: &T| if h.abs() < T::MIN_POSITIVE { T::MIN_POSITIVE } else { *h };
-        let h: Vec<T> = weights.iter().map(least).collect();
+        let h = curved(&weights);
         let mut m = objective.hessian_storage();
         objective.precision(alpha, &h, &mut m);
         let mut band = BandCholesky::new(n, m.bandwidth());
@@ -125,11 +120,6 @@ impl<T: Real> Posterior<T> {
             y.iter_mut().zip(fixed).for_each(|(y, &f)| *y -= overlap * f);
         }
         y
-    }
-
-    /// α.
-    pub(super) fn alpha(&self) -> T {
-        self.scale * self.scale
     }
 
     /// Overwrites `v` with Γ⁻¹v = Rᵀ(R v).
@@ -218,6 +208,12 @@ impl<T: Real> Posterior<T> {
     }
 }
 
+/// Weights with those that have underflowed lifted to where an entropy has a gradient and a curvature.
+pub(super) fn curved<T: Real>(weights: &[T]) -> Vec<T> {
+    let lifted = |h: &T| if h.abs() < T::MIN_POSITIVE { T::MIN_POSITIVE } else { *h };
+    weights.iter().map(lifted).collect()
+}
+
 /// The Gram matrix of vectors.
 fn products<T: Real>(roots: &[Vec<T>]) -> DMatrix<T> {
     let mut out = DMatrix::zeros(roots.len(), roots.len());
@@ -234,8 +230,9 @@ impl<T: Real> PreparedMaxEnt<T> {
     /// The posterior about `solution`, found by this method, at its α.
     ///
     /// # Errors
-    /// A solution of another method or on another grid; priors whose Hessian is not positive definite there;
-    /// a preblur, whose hidden image the solution does not hold.
+    /// A solution of another method, on another grid or for another density, or with another weight of the
+    /// kinetic prior; an average over α ([`Bryan`](crate::Bryan)), which is the optimum at none; priors whose
+    /// Hessian is not positive definite there; a preblur, whose hidden image the solution does not hold.
     pub fn posterior(&self, solution: &Solution<T>) -> Result<Posterior<T>> {
         if self.preblur.is_some() {
             return Err(Error::Unsupported {
@@ -244,12 +241,46 @@ impl<T: Real> PreparedMaxEnt<T> {
                 expected: "no preblur: the posterior is that of the weights themselves",
             });
         }
-        match (&self.settings.kinetic_search, &solution.report().maxent) {
-            (Some(_), Some(report)) => {
-                Posterior::new(&self.with_kinetic(report.kinetic)?, &self.modes, solution)
-            }
-            _ => Posterior::new(&self.objective, &self.modes, solution),
+        let (objective, alpha) = self.minimised_by(solution)?;
+        Posterior::new(&objective, &self.modes, solution, alpha)
+    }
+
+    /// The objective that `solution` is an optimum of, with its kinetic prior, and its α.
+    pub(super) fn minimised_by(
+        &self,
+        solution: &Solution<T>,
+    ) -> Result<(Cow<'_, Objective<T>>, T)> {
+        let refused =
+            |value, expected| Error::Unsupported { argument: "solution", value, expected };
+        let maxent =
+            solution.report().maxent.as_ref().ok_or_else(|| {
+                refused("not of maximum entropy", "a solution of maximum entropy")
+            })?;
+        let spectrum = solution.spectrum();
+        if spectrum.grid() != self.model.grid() || spectrum.density() != self.model.density() {
+            return Err(refused(
+                "on another grid or for another density",
+                "a solution on the frequency grid and for the density of the forward model",
+            ));
         }
+        if maxent.averaged > 1 {
+            return Err(refused(
+                "an average over alpha",
+                "the optimum at one alpha, found by a rule that does not average",
+            ));
+        }
+        let objective = if self.settings.kinetic_search.is_some() {
+            Cow::Owned(self.with_kinetic(maxent.kinetic)?)
+        } else if maxent.kinetic == self.settings.kinetic {
+            Cow::Borrowed(&self.objective)
+        } else {
+            return Err(Error::OutOfRange {
+                argument: "kinetic",
+                value: self.settings.kinetic.as_f64(),
+                expected: "the weight that the solution was found with",
+            });
+        };
+        Ok((objective, maxent.alpha))
     }
 }
 

@@ -214,6 +214,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             rule: rule.name(),
             solver: engine.name(),
             alpha: decision.alpha(),
+            averaged: decision.mixture.len(),
             kinetic,
             kinetic_steps: steps,
             entropy: outcome.entropy,

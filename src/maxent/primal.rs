@@ -159,7 +159,8 @@ impl<'a, T: Real> Primal<'a, T> {
         (0..n).map(|j| slope(j) * slope(j)).sum::<T>().sqrt()
     }
 
-    /// Factors M = P''/α at the present point, with a shift where a prior is not convex.
+    /// Factors M = P''/α at the present point, with a shift where a prior is not convex. What follows from M, N_good
+    /// and ln P, then follows from the shifted one: B M⁻¹Bᵀ of an indefinite M has no eigenvalues to count.
     fn factor_priors(&mut self) -> bool {
         let n = self.modes.points;
         let h = &self.point.h[..n];

@@ -8,7 +8,7 @@
 
 use super::builder::MaxEnt;
 use super::objective::Objective;
-use super::posterior::Posterior;
+use super::posterior::{Posterior, curved};
 use super::prepared::PreparedMaxEnt;
 use crate::error::{Error, Result, check_finite, check_len};
 use crate::linalg::{MatMut, MatRef, dot, gemm};
@@ -104,18 +104,10 @@ impl<T: Real> PreparedMaxEnt<T> {
         solution: &Solution<T>,
     ) -> Result<Sensitivity<T>> {
         self.check(problem)?;
-        let (objective, grid) = (&self.objective, self.model.grid());
         let posterior = self.posterior(solution)?;
-        let (alpha, h) = (posterior.alpha(), solution.spectrum().weights());
-        let kinetic = solution.report().maxent.as_ref().map(|report| report.kinetic);
-        if kinetic != Some(self.settings.kinetic) {
-            return Err(Error::OutOfRange {
-                argument: "kinetic",
-                value: self.settings.kinetic.as_f64(),
-                expected: "the weight that the solution was found with",
-            });
-        }
-        let distance = distance(&posterior, problem, objective, alpha, &h);
+        let (objective, alpha) = self.minimised_by(solution)?;
+        let (grid, h) = (self.model.grid(), curved(&solution.spectrum().weights()));
+        let distance = distance(&posterior, problem, &objective, alpha, &h);
         let norm: T = h.iter().map(|h| h.abs()).sum();
         if distance > T::lit(FAR) * norm || !distance.is_finite() {
             return Err(Error::OutOfRange {

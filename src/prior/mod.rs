@@ -83,7 +83,8 @@ pub trait Prior<T: Real = f64>: Debug + Send + Sync {
         &[]
     }
 
-    /// Whether the function is convex. Certificates rest on it: say so only where it is proven.
+    /// Whether the function is convex. Certificates rest on it: say so only where it is proven. One that offers
+    /// [`rows`](Self::rows) is convex, whatever this says.
     fn is_convex(&self) -> bool {
         self.rows().is_some()
     }

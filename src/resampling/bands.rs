@@ -55,16 +55,17 @@ impl<T: Real> ResampledValue<T> {
         self.sorted.iter().copied().sum::<T>() / T::lit(self.sorted.len() as f64)
     }
 
-    /// The standard deviation: √(Σ(θ_r − θ̄)²/(R − 1)) of R bootstrap replicas, √((n − 1)/n Σ(θ_r − θ̄)²) of the
-    /// jackknife's.
+    /// The standard deviation: √(Σ(θ_r − θ̄)²/(R − 1)) of R bootstrap replicas, times (n − 1)/√n of the
+    /// jackknife's, which for all R = n of them is √((n − 1)/n Σ(θ_r − θ̄)²). Of a run that was stopped it is an
+    /// estimate from fewer replicas, no smaller for that.
     pub fn deviation(&self) -> T {
         let (mean, count) = (self.mean(), self.sorted.len() as f64);
         let square: T = self.sorted.iter().map(|&v| (v - mean) * (v - mean)).sum();
-        let factor = match self.method {
-            ResamplingMethod::Bootstrap => 1.0 / (count - 1.0),
-            ResamplingMethod::Jackknife { parts } => (parts as f64 - 1.0) / parts as f64,
+        let stretch = match self.method {
+            ResamplingMethod::Bootstrap => 1.0,
+            ResamplingMethod::Jackknife { parts } => (parts as f64 - 1.0).powi(2) / parts as f64,
         };
-        (square * T::lit(factor)).sqrt()
+        (square * T::lit(stretch / (count - 1.0))).sqrt()
     }
 
     /// Value and deviation.
@@ -73,7 +74,8 @@ impl<T: Real> ResampledValue<T> {
     }
 
     /// How far the method misses on average, as the replicas see it: θ̄ − θ, for the jackknife (n − 1)(θ̄ − θ).
-    /// Only the curvature of the method shows here, not what it smears out in every replica.
+    /// Only the curvature of the method shows here, not what it smears out in every replica. It wants all of a
+    /// jackknife's replicas: of one that was stopped it is noise of the size of the deviation.
     pub fn bias(&self) -> T {
         let factor = match self.method {
             ResamplingMethod::Bootstrap => 1.0,

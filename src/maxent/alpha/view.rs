@@ -37,7 +37,8 @@ impl<'a, T: Real> LadderView<'a, T> {
     /// The spectral weights h = A Δω of step `i`; empty where there is no such step.
     pub fn weights(&self, i: usize) -> &'a [T] {
         let points = self.weights.len() / self.steps.len().max(1);
-        self.weights.get(i * points..(i + 1) * points).unwrap_or_default()
+        let start = i.checked_mul(points).unwrap_or(self.weights.len());
+        self.weights.get(start..).and_then(|rest| rest.get(..points)).unwrap_or_default()
     }
 
     /// ln α of every step.
@@ -57,6 +58,7 @@ mod tests {
         let view = LadderView::new(&steps, &[1.0, 2.0, 3.0, 4.0], 5).unwrap();
         assert_eq!((view.weights(0), view.weights(1)), (&[1.0, 2.0][..], &[3.0, 4.0][..]));
         assert!(view.weights(2).is_empty() && view.n_data() == 5);
+        assert!(view.weights(usize::MAX).is_empty());
         assert!(LadderView::new(&steps, &[1.0; 3], 5).is_err());
         assert!(LadderView::new(&steps, &[], 5).unwrap().weights(1).is_empty());
     }
