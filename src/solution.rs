@@ -381,6 +381,11 @@ impl<T: Real> Solution<T> {
         Ok(Solution { spectrum, fit, report })
     }
 
+    /// Adds what is to be known about the data.
+    pub(crate) fn note(&mut self, text: &str) {
+        self.report.warnings.push(Warning::Note(text.into()));
+    }
+
     /// Drops the warnings that a method knows better than to give.
     pub(crate) fn retain_warnings(&mut self, keep: impl FnMut(&Warning) -> bool) {
         self.report.warnings.retain(keep);
