@@ -6,9 +6,7 @@
 //! s₄/ω_n⁴, s_k the moments of σ. Source: X. Wang, E. Gull, L. de' Medici, M. Capone and A. J. Millis,
 //! Phys. Rev. B 80, 045101 (2009).
 
-use crate::error::{
-    Error, Result, check_all_positive, check_increasing, check_len, check_positive, check_scalar,
-};
+use crate::error::{Error, Result, check_all_positive, check_increasing, check_len, check_scalar};
 use crate::estimate::Estimate;
 use crate::grid::FrequencyGrid;
 use crate::kernel::FermionMatsubara;
@@ -188,7 +186,14 @@ impl<T: Real> SelfEnergy<T> {
         let hartree = pick(self.hartree, tail.map(|t| t.hartree));
         let norm = pick(self.norm, tail.map(|t| t.norm));
         check_scalar("hartree", hartree.value)?;
-        check_positive("norm", norm.value)?;
+        check_scalar("norm", norm.value)?;
+        if norm.value <= T::zero() {
+            return Err(Error::OutOfRange {
+                argument: "norm",
+                value: norm.value.as_f64(),
+                expected: "a positive number: Im Sigma(i omega_n) < 0 at omega_n > 0, or the data have the opposite sign",
+            });
+        }
         let shifted: Vec<T> = (self.data.values().iter().enumerate())
             .map(|(i, &v)| if i < self.data.x().len() { v - hartree.value } else { v })
             .collect();
@@ -228,8 +233,16 @@ impl<T: Real> NormalizedSelfEnergy<T> {
     }
 
     /// The self-energy on the real axis, from a solution for [`data`](Self::data).
-    pub fn continued(&self, solution: Solution<T>) -> ContinuedSelfEnergy<T> {
+    /// Its report has a note where a term was read off a tail that is not asymptotic.
+    pub fn continued(&self, mut solution: Solution<T>) -> ContinuedSelfEnergy<T> {
         let NormalizedSelfEnergy { hartree, norm, tail, .. } = *self;
+        let used = |t: &SelfEnergyTail<T>| t.hartree == hartree || t.norm == norm;
+        if tail.filter(used).is_some_and(|t| !t.asymptotic) {
+            solution.note(
+                "the tail of the self-energy has not reached its asymptotic form: the errors of Hartree term and \
+                 norm are too small",
+            );
+        }
         ContinuedSelfEnergy { hartree, norm, tail, solution }
     }
 }

@@ -162,6 +162,18 @@ pub enum Warning {
         /// That α.
         alpha: f64,
     },
+    /// The search for the kinetic weight ended early: at a weight no step of the ladder could be used.
+    KineticCut {
+        /// The weight at which it failed.
+        kinetic: f64,
+        /// Weights that had been looked at before; without any, the weight is 0.
+        steps: usize,
+    },
+    /// The kinetic weight was chosen at, or below, an end of the range that is searched.
+    KineticAtEnd {
+        /// That weight.
+        kinetic: f64,
+    },
     /// The spectral weights are negative somewhere.
     Negative {
         /// Sum of the negative weights.
@@ -218,6 +230,17 @@ impl fmt::Display for Warning {
             Warning::AlphaAtEnd { alpha } => {
                 write!(f, "alpha = {alpha:e} is the end of the ladder: do not trust its choice")
             }
+            Warning::KineticCut { kinetic, steps } => write!(
+                f,
+                "no alpha could be used at the kinetic weight {kinetic:e}, where the search for it was \
+                 ended: the choice rests on the {steps} weights below{}",
+                if *steps == 0 { ", the answer is that without a kinetic prior" } else { "" }
+            ),
+            Warning::KineticAtEnd { kinetic } => write!(
+                f,
+                "the kinetic weight {kinetic:e} is chosen at an end of the range searched: do not trust \
+                 its choice"
+            ),
             Warning::Negative { weight } => {
                 write!(f, "negative spectral weight, {weight:e} in total")
             }
@@ -278,8 +301,12 @@ pub struct MaxEntReport<T = f64> {
     pub alpha: T,
     /// Of how many optima, at as many α, the spectrum is the weighted mean: 1 unless the rule averages.
     pub averaged: usize,
-    /// Weight λ of the kinetic prior, 0 without.
+    /// Weight λ of the kinetic prior, 0 without: of [`MaxEnt::kinetic`](crate::MaxEnt::kinetic)'s, or where it was
+    /// chosen of the one relative to `kinetic_reference`.
     pub kinetic: T,
+    /// Where λ was chosen, the density A₀ its prior is relative to
+    /// ([`Kinetic::relative`](crate::Kinetic::relative)); else empty.
+    pub kinetic_reference: Vec<T>,
     /// The weights λ it was chosen from, in the order of solution; empty where λ was given.
     pub kinetic_steps: Vec<KineticStep<T>>,
     /// Entropy S = Σ [h − d − h ln(h/d)] ≤ 0.
@@ -386,6 +413,11 @@ impl<T: Real> Solution<T> {
         report.warnings.extend(notes.iter().cloned().map(Warning::Note));
         report.warnings.extend(spectrum_warnings(&spectrum));
         Ok(Solution { spectrum, fit, report })
+    }
+
+    /// Adds what is to be known about the data.
+    pub(crate) fn note(&mut self, text: &str) {
+        self.report.warnings.push(Warning::Note(text.into()));
     }
 
     /// Drops the warnings that a method knows better than to give.

@@ -203,6 +203,15 @@ fn parameters_of_solvers() {
         let model = DefaultModel::Moments(moments);
         fails(MaxEnt::default().default_model(model).solve(&p), "moments");
     }
+    for (mean, variance, name) in [
+        (f64::NAN, 1.0, "mean"),
+        (0.0, -1.0, "variance"),
+        (0.5, 1e3, "variance"),
+        (9.0, 1.0, "variance"),
+    ] {
+        let model = DefaultModel::from_mean_and_variance(mean, variance);
+        fails(MaxEnt::default().default_model(model).solve(&p), name);
+    }
     let (short, d) = (PositiveNegativeEntropy::symmetric(vec![0.1; 7]).unwrap(), vec![0.1; 31]);
     fails(MaxEnt::default().scaled_prior(Arc::new(short)).solve(&p), "scaled prior");
     let sum = SumRule::new(Arc::new(Entropy::new(d).unwrap()), 1.0).unwrap();

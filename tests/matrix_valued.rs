@@ -62,8 +62,21 @@ fn absolute(found: &[f64], truth: &Spectrum) -> f64 {
     found.iter().zip(truth.values()).zip(w).map(|((a, b), w)| (a - b).abs() * w).sum()
 }
 
+/// A_12 by continuing (G_11 + G_22)/2 ± G_12 as positive functions, half their difference.
+fn difference(first: &Problem, second: &Problem, off: &Problem) -> Vec<f64> {
+    let [plus, minus] = [1.0, -1.0].map(|sign| {
+        let g: Vec<f64> = (0..off.data().len())
+            .map(|i| 0.5 * (first.data()[i] + second.data()[i]) + sign * off.data()[i])
+            .collect();
+        MaxEnt::default().solve(&first.with_data(&g).unwrap()).unwrap()
+    });
+    let pairs = plus.spectrum().values().iter().zip(minus.spectrum().values());
+    pairs.map(|(p, m)| 0.5 * (p - m)).collect()
+}
+
 /// The off-diagonal against the best that its entropy reaches at any α when it is told the true diagonals, and
-/// against continuing G_11 + G_22 ± 2G_12 as positive functions and taking their difference.
+/// against the difference of two positive spectra. Bands apart and mixed by half a radian are the case in which that
+/// difference is as good or better: L1 errors of 0.093, 0.078, 0.073 against 0.066, 0.074, 0.042.
 #[test]
 fn a_rotated_model_comes_back() {
     let (mut ratio, mut worst): (Vec<f64>, f64) = (Vec::new(), 0.0);
@@ -94,20 +107,8 @@ fn a_rotated_model_comes_back() {
                 absolute(maxent.solve(&off).unwrap().spectrum().values(), &truth)
             })
             .fold(f64::INFINITY, f64::min);
-        let combine = |sign: f64| {
-            let g: Vec<f64> = (0..off.data().len())
-                .map(|i| 0.5 * (first.data()[i] + second.data()[i]) + sign * off.data()[i])
-                .collect();
-            MaxEnt::default().solve(&first.with_data(&g).unwrap()).unwrap()
-        };
-        let (plus, minus) = (combine(1.0), combine(-1.0));
-        let difference: Vec<f64> = (plus.spectrum().values().iter())
-            .zip(minus.spectrum().values())
-            .map(|(p, m)| 0.5 * (p - m))
-            .collect();
-        let by_difference = absolute(&difference, &truth);
         ratio.push(found / best);
-        worst = worst.max(found / by_difference);
+        worst = worst.max(found / absolute(&difference(&first, &second, &off), &truth));
 
         let positivity = solution.positivity().unwrap();
         assert_eq!(positivity.ratios.len(), 201);
@@ -119,6 +120,32 @@ fn a_rotated_model_comes_back() {
     }
     assert!(ratio.iter().all(|&r| r < 2.0), "{ratio:?}");
     assert!(worst < 2.0, "{worst}");
+}
+
+/// Where the difference is worse: small off-diagonals, since its two errors are those of large spectra, and bands
+/// that overlap, since the geometric mean of the diagonals then is a good default model. Mean L1 errors over four
+/// draws, off-diagonal against difference: bands apart, angle 0.1: 0.019 against 0.045; overlapping, angles 0.1 and
+/// 0.5: 0.0050 and 0.013 against 0.028 and 0.029.
+#[test]
+fn small_or_overlapping_off_diagonals_beat_the_difference() {
+    type Pair = fn(f64) -> [f64; 2];
+    let overlapping: Pair = |w| [gaussian(w, 0.3, 0.8), gaussian(w, -0.3, 0.8)];
+    let cases = [(bands as Pair, 0.1, 0.6), (overlapping, 0.1, 0.3), (overlapping, 0.5, 0.6)];
+    for (pair, angle, factor) in cases {
+        let (mut found, mut naive) = (0.0, 0.0);
+        for seed in [10, 20, 30, 40] {
+            let (s, c) = f64::sin_cos(angle);
+            let mix = |x: f64, y: f64| move |w: f64| x * pair(w)[0] + y * pair(w)[1];
+            let (first, _) = element(None, mix(c * c, s * s), seed);
+            let (second, _) = element(Some(&first), mix(s * s, c * c), seed + 1);
+            let (off, truth) = element(Some(&first), mix(c * s, -c * s), seed + 2);
+            naive += absolute(&difference(&first, &second, &off), &truth);
+            let problem = MatrixProblem::symmetric(vec![first, second], vec![off]);
+            let solution = MatrixMaxEnt::default().solve(&problem.unwrap()).unwrap();
+            found += absolute(solution.real()[0].spectrum().values(), &truth);
+        }
+        assert!(found < factor * naive, "{angle}: {found} {naive}");
+    }
 }
 
 /// A phase on the rotation: real and imaginary part are continued alike, and A stays Hermitian.

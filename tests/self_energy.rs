@@ -127,6 +127,21 @@ fn bad_self_energies_are_named() {
     let solve = |s: SelfEnergy| s.solve(&grid, &MaxEnt::default()).unwrap_err();
     let base = || SelfEnergy::new(&data).unwrap();
     assert!(matches!(solve(base().norm(-1.0)), Error::OutOfRange { argument: "norm", .. }));
+    // The opposite convention of sign.
+    let flipped: Vec<f64> = data.values().iter().map(|v| -v).collect();
+    let flipped = Measurement::with_uniform_error(data.x(), &flipped, 1e-4).unwrap();
+    let error = solve(SelfEnergy::new(&flipped).unwrap()).to_string();
+    assert!(error.contains("norm") && error.contains("opposite sign"), "{error}");
+    // Five bandwidths are not asymptotic at an error of 10⁻⁸, which matters where the tail is used.
+    let near = measured(two_bands, 20.0, 14, 1e-8, 3);
+    let noted = |s: SelfEnergy| {
+        let solution = s.solve(&grid, &MaxEnt::default()).unwrap();
+        assert!(!solution.tail().unwrap().asymptotic);
+        let warnings = &solution.solution().report().warnings;
+        warnings.iter().any(|w| w.to_string().contains("tail of the self-energy"))
+    };
+    let near = || SelfEnergy::new(&near).unwrap();
+    assert!(noted(near()) && noted(near().norm(0.9)) && !noted(near().norm(0.9).hartree(1.1)));
     assert!(matches!(
         solve(base().hartree(f64::NAN)),
         Error::NonFinite { argument: "hartree", .. }

@@ -7,7 +7,7 @@ use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
     Bins, Bootstrap, BosonTime, Bryan, Error, FermionTime, FixedAlpha, FrequencyGrid, Jackknife,
     Kernel, Kinetic, MaxEnt, Measurement, Prior, Problem, Real, ReplicaInfo, ResamplingMethod,
-    Ridge, RidgeRule, Solution, Solver, Spectrum, SymmetricBand,
+    Ridge, RidgeRule, Solution, Solver, Spectrum, SymmetricBand, WithRows,
 };
 
 const BETA: f64 = 8.0;
@@ -407,6 +407,12 @@ fn bad_resampling_is_named() {
     let short = Bins::new(bins.matrix().columns(0, 9).into_owned()).unwrap();
     let error = Jackknife::default().bins(&problem, &short, &solver, go).unwrap_err();
     assert!(matches!(error, Error::LengthMismatch { argument: "bins", .. }));
+    let kernel = WithRows::new(FermionTime::new(BETA).unwrap()).moment(0);
+    let data = Measurement::from_bins(&tau(10), &bins).unwrap().with_rows(&[1.0], &[1e-3]);
+    let rows = Problem::new(&kernel, &data.unwrap(), problem.grid()).unwrap();
+    let error = Bootstrap::new(9).bins(&rows, &bins, &solver, &mut rng, go).unwrap_err();
+    assert!(error.to_string().contains("parametric"), "{error}");
+    assert!(Bootstrap::new(9).parametric(&rows, rows.data(), &solver, &mut rng, go).is_ok());
     let error = Bootstrap::new(9).parametric(&problem, &[0.5], &solver, &mut rng, go).unwrap_err();
     assert!(matches!(error, Error::LengthMismatch { argument: "centre", .. }));
     let bands = Jackknife::default().bins(&problem, &bins, &solver, go).unwrap();

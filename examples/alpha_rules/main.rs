@@ -1,8 +1,8 @@
 //! How good are the rules that choose α (and the kinetic weight)? Every rule on 276 spectra whose truth is
 //! known.
 //!
-//! `cargo run --release --example alpha_rules -- [--seed 1] [--draws 1] [--only FAMILY] [--widen 1]
-//! [--errors 1] [--kinetic yes] [--dump FILE] [--svg FILE]`
+//! `cargo run --release --example alpha_rules -- [--seed 1] [--draws 1] [--only FAMILY]
+//! [--rule NAME] [--widen 1] [--errors 1] [--kinetic yes] [--dump FILE] [--svg FILE]`
 //!
 //! Families: a single peak, two, three as in a Kondo problem, a narrow quasiparticle, gapped, wide,
 //! asymmetric, Drude; fermions and bosons, imaginary times and Matsubara frequencies, noise of 10⁻³, 10⁻⁴
@@ -12,9 +12,9 @@
 //! were studied, `--seed 2` others, for validation.
 //!
 //! `--widen F` makes every frequency grid F times as wide, `--errors F` declares error bars F times the true
-//! ones, `--draws N` takes N times as many cases, `--only` those whose name contains a word, `--kinetic no`
-//! leaves out the search for the kinetic weight. `--dump` writes the ladder of every case, `--svg` draws the
-//! distribution of the errors.
+//! ones, `--draws N` takes N times as many cases, `--only` those whose name contains a word, `--rule` only the
+//! rules whose name does, `--kinetic no` leaves out the search for the kinetic weight. `--dump` writes the
+//! ladder of every case, `--svg` draws the distribution of the errors.
 
 mod cases;
 #[path = "../common/plot.rs"]
@@ -38,6 +38,7 @@ struct Options {
     seed: u64,
     draws: u64,
     only: String,
+    rule: String,
     distortion: Distortion,
     kinetic: bool,
     dump: Option<String>,
@@ -50,6 +51,7 @@ impl Options {
             seed: 1,
             draws: 1,
             only: String::new(),
+            rule: String::new(),
             distortion: Distortion { widen: 1.0, errors: 1.0 },
             kinetic: true,
             dump: None,
@@ -62,6 +64,7 @@ impl Options {
                 "--seed" => o.seed = value.parse()?,
                 "--draws" => o.draws = value.parse()?,
                 "--only" => o.only = value,
+                "--rule" => o.rule = value,
                 "--widen" => o.distortion.widen = value.parse()?,
                 "--errors" => o.distortion.errors = value.parse()?,
                 "--kinetic" => o.kinetic = value == "yes",
@@ -134,7 +137,8 @@ fn main() -> Outcome<()> {
     let o = Options::parse()?;
     let kinds: Vec<Kind> =
         Kind::all(o.draws).into_iter().filter(|k| k.family.name().contains(&o.only)).collect();
-    let rows = rules(o.kinetic);
+    let mut rows = rules(o.kinetic);
+    rows.retain(|row| row.0.contains(&o.rule));
     let mut table = Table::new(rows.iter().map(|r| r.0).collect());
     let mut dump = String::from("# alpha chi2 n_good entropy log_probability l1\n");
     let bar = ProgressBar::new(kinds.len() as u64);

@@ -122,7 +122,7 @@ const OPTIONS: &[Opt] = &[
         value: "L",
         help: &[
             "maxent: weight of the kinetic prior (L/2) int (dA/domega)^2 (0);",
-            "auto: chosen together with alpha",
+            "auto: chosen with alpha, for a prior of third order",
         ],
     },
     Opt {

@@ -5,8 +5,8 @@ use crate::fault::Fault;
 use crate::methods::{Progress, Setup};
 use fredholm::{
     BayesianReconstruction, Bryan, Chi2Kink, Classic, Cp, Curvature, Estimate, FixedAlpha,
-    FrequencyGrid, Gcv, Historic, LineFit, MaxEnt, PositiveNegativeEntropy, Problem, Result,
-    Solution,
+    FrequencyGrid, Gcv, Historic, Kinetic, LineFit, MaxEnt, PositiveNegativeEntropy, Problem,
+    Result, Solution, Spectrum,
 };
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -73,17 +73,19 @@ enum Alpha {
 }
 
 /// The weight of the kinetic prior.
-#[derive(Clone, Copy)]
-enum Kinetic {
+#[derive(Clone)]
+enum Weight {
     Auto,
     Value(f64),
+    /// One that was chosen, with the spectrum the prior is relative to.
+    Chosen(f64, Spectrum),
 }
 
 /// The options.
 #[derive(Clone)]
 pub(crate) struct Options {
     alpha: Alpha,
-    kinetic: Kinetic,
+    kinetic: Weight,
     entropy: &'static str,
     preblur: Option<f64>,
     fix_norm: bool,
@@ -105,16 +107,25 @@ impl Options {
     }
 
     /// The same with alpha and the kinetic weight of a solution.
-    pub(crate) fn frozen(&self, solution: &Solution) -> Self {
+    pub(crate) fn frozen(&self, solution: &Solution) -> Result<Self> {
         let mut options = self.clone();
         if let Some(maxent) = &solution.report().maxent {
             // An average stays one.
             if maxent.rule != "bryan" {
                 options.alpha = Alpha::Value(maxent.alpha);
             }
-            options.kinetic = Kinetic::Value(maxent.kinetic);
+            if let Weight::Auto = options.kinetic {
+                let (shown, values) = (solution.spectrum(), &maxent.kinetic_reference);
+                options.kinetic = if values.is_empty() {
+                    Weight::Value(0.0)
+                } else {
+                    let (grid, density) = (shown.grid().clone(), shown.density());
+                    let reference = Spectrum::new(grid, values.clone(), density)?;
+                    Weight::Chosen(maxent.kinetic, reference)
+                };
+            }
         }
-        options
+        Ok(options)
     }
 
     pub(crate) fn solver(&self, setup: &Setup, problem: &Problem) -> Result<MaxEnt> {
@@ -123,9 +134,12 @@ impl Options {
         if let Some(norm) = setup.norm {
             maxent = maxent.norm(norm);
         }
-        maxent = match self.kinetic {
-            Kinetic::Auto => maxent.kinetic_auto(),
-            Kinetic::Value(lambda) => maxent.kinetic(lambda),
+        maxent = match &self.kinetic {
+            Weight::Auto => maxent.kinetic_auto(),
+            Weight::Value(lambda) => maxent.kinetic(*lambda),
+            Weight::Chosen(lambda, reference) => {
+                maxent.prior(*lambda, Arc::new(Kinetic::relative(reference)?))
+            }
         };
         maxent = match self.alpha {
             Alpha::Rule(rule) => (rule.choose)(maxent),
@@ -183,12 +197,12 @@ fn alpha(option: Option<&str>) -> std::result::Result<Alpha, Fault> {
     })
 }
 
-fn kinetic(option: Option<&str>) -> std::result::Result<Kinetic, Fault> {
-    let Some(text) = option else { return Ok(Kinetic::Value(0.0)) };
+fn kinetic(option: Option<&str>) -> std::result::Result<Weight, Fault> {
+    let Some(text) = option else { return Ok(Weight::Value(0.0)) };
     if text == "auto" {
-        return Ok(Kinetic::Auto);
+        return Ok(Weight::Auto);
     }
-    let value = number(text, NONNEGATIVE).map(Kinetic::Value);
+    let value = number(text, NONNEGATIVE).map(Weight::Value);
     value.ok_or_else(|| Fault::option("--kinetic", text, format!("auto or {}", NONNEGATIVE.0)))
 }
 

@@ -191,13 +191,13 @@ impl Setup {
     }
 
     /// The same with the weights that a solution's rules have chosen.
-    fn frozen(&self, solution: &Solution) -> Self {
+    fn frozen(&self, solution: &Solution) -> Result<Self> {
         let mut setup = self.clone();
-        setup.maxent = self.maxent.frozen(solution);
+        setup.maxent = self.maxent.frozen(solution)?;
         if let Some(penalty) = solution.report().penalty {
             setup.lambda = Lambda::Value(penalty.lambda);
         }
-        setup
+        Ok(setup)
     }
 }
 
@@ -280,7 +280,7 @@ impl Method {
         problem: &Problem,
         solution: &Solution,
     ) -> Result<Replica> {
-        let setup = setup.frozen(solution);
+        let setup = setup.frozen(solution)?;
         let maxent = self.takes("--alpha");
         let prepare = || setup.maxent.solver(&setup, problem)?.prepare(problem.model());
         let prepared = maxent.then(prepare).transpose()?;

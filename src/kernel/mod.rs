@@ -93,6 +93,11 @@ impl Density {
         }
     }
 
+    /// Whether it stands for an even function by its half ω ≥ 0.
+    pub fn is_even(self) -> bool {
+        matches!(self, Density::EvenSpectral | Density::SusceptibilityOverFrequency)
+    }
+
     /// ∫ of the density where physics fixes it: 1 for the spectral function of a fermion, ½ for its half of the
     /// axis; what a bosonic one integrates to is for the data to say.
     pub fn norm(self) -> Option<f64> {

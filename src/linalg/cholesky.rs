@@ -67,16 +67,29 @@ impl<T: Real> Cholesky<T> {
         }
     }
 
+    /// Sets A to the rows and columns `indices` of a symmetric matrix of order `n`.
+    pub(crate) fn set_principal(&mut self, indices: &[usize], matrix: &[T], n: usize) {
+        self.n = indices.len();
+        for ((i, &p), row) in indices.iter().enumerate().zip(self.a.chunks_exact_mut(self.stride)) {
+            let from = &matrix[p * n..][..n];
+            for (a, &q) in row[i..].iter_mut().zip(&indices[i..]) {
+                *a = from[q];
+            }
+            row[indices.len()..].fill(T::zero());
+        }
+    }
+
     /// Factors the matrix that was set, inflating its diagonal by as little jitter as makes it positive
     /// definite. Returns that jitter (0 as a rule), or `None` if the matrix holds a NaN or infinity or a
     /// diagonal element ≤ 0.
     pub(crate) fn factor(&mut self) -> Option<T> {
         let mut jitter = T::zero();
         loop {
-            let used = self.n * self.stride;
-            self.u[..used].copy_from_slice(&self.a[..used]);
-            for i in 0..self.n {
-                self.u[i * self.stride + i] *= T::one() + jitter;
+            let stride = self.stride;
+            let rows = self.u.chunks_exact_mut(stride).zip(self.a.chunks_exact(stride));
+            for (i, (u, a)) in rows.take(self.n).enumerate() {
+                u[i..].copy_from_slice(&a[i..]);
+                u[i] *= T::one() + jitter;
             }
             if self.eliminate() {
                 return Some(jitter);

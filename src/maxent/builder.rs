@@ -98,12 +98,13 @@ impl<T: Real> MaxEnt<T> {
         self
     }
 
-    /// Chooses the weight of the kinetic prior from the data, by [`KineticSearch`] as it is by default.
+    /// Chooses the weight of a kinetic prior from the data, by [`KineticSearch`] as it is by default. The prior
+    /// is one relative to the answer without it ([`Kinetic::relative`]), on a grid of at least four points.
     pub fn kinetic_auto(self) -> Self {
         self.kinetic_search(KineticSearch::default())
     }
 
-    /// Chooses the weight of the kinetic prior from the data.
+    /// The same with a slack and a descent of one's own.
     pub fn kinetic_search(mut self, search: KineticSearch) -> Self {
         (self.kinetic, self.kinetic_search) = (T::zero(), Some(search));
         self

@@ -269,8 +269,9 @@ impl<T: Real> PreparedMaxEnt<T> {
                 "the optimum at one alpha, found by a rule that does not average",
             ));
         }
-        let objective = if self.settings.kinetic_search.is_some() {
-            Cow::Owned(self.with_kinetic(maxent.kinetic)?)
+        let values = &maxent.kinetic_reference;
+        let objective = if self.settings.kinetic_search.is_some() && !values.is_empty() {
+            Cow::Owned(self.with_kinetic(maxent.kinetic, &self.reference(values)?)?)
         } else if maxent.kinetic == self.settings.kinetic {
             Cow::Borrowed(&self.objective)
         } else {

@@ -14,8 +14,8 @@ use nalgebra::{DMatrix, DVectorView};
 
 /// The map from hidden to shown weights: G_ij = Δω_i e^{−(ω_i − ω_j)²/2b²}/Σ_l Δω_l e^{−(ω_i − ω_l)²/2b²}.
 ///
-/// On densities its rows add up to one: a constant stays what it is up to the ends of the grid, and the norm
-/// is kept but for weight within a few b of them.
+/// On densities its rows add up to one: a constant stays what it is up to the ends of the grid. The norm is kept
+/// but for weight within a few b of them, where the grid resolves b; not where it is uneven and as coarse as b.
 #[derive(Debug, Clone)]
 pub(super) struct Preblur<T: Real> {
     pub(super) width: T,

@@ -6,6 +6,7 @@ use super::decision::Decision;
 use super::doubts::doubts;
 use super::dual::Dual;
 use super::engine::Engine;
+use super::kinetic_search::Found;
 use super::ladder::{Ladder, descent, geometric};
 use super::lane_dual::LaneDual;
 use super::modes::{Modes, Projected};
@@ -20,6 +21,7 @@ use crate::real::Real;
 use crate::solution::{
     KineticStep, LadderStep, MaxEntReport, Report, Solution, Solver, Status, Warning,
 };
+use crate::spectrum::Spectrum;
 use core::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -59,7 +61,10 @@ pub struct PreparedMaxEnt<T: Real = f64> {
 pub(super) struct Weighted<'a, T: Real> {
     objective: &'a Objective<T>,
     kinetic: T,
+    reference: Option<Spectrum<T>>,
     steps: Vec<KineticStep<T>>,
+    /// What speaks against the choice.
+    doubt: Option<Warning>,
 }
 
 impl<T: Real> PreparedMaxEnt<T> {
@@ -118,12 +123,18 @@ impl<T: Real> PreparedMaxEnt<T> {
     /// The objective as it was prepared.
     pub(super) fn given(&self) -> Weighted<'_, T> {
         let kinetic = self.settings.kinetic;
-        Weighted { objective: &self.objective, kinetic, steps: Vec::new() }
+        let (reference, steps) = (None, Vec::new());
+        Weighted { objective: &self.objective, kinetic, reference, steps, doubt: None }
     }
 
-    /// The objective with a further kinetic prior of weight `lambda`.
-    pub(super) fn with_kinetic(&self, lambda: T) -> Result<Objective<T>> {
-        self.objective.with(lambda, Arc::new(Kinetic::natural(self.model.grid())?))
+    /// A density on the grid, for [`with_kinetic`](Self::with_kinetic).
+    pub(super) fn reference(&self, values: &[T]) -> Result<Spectrum<T>> {
+        Spectrum::new(self.model.grid().clone(), values.to_vec(), self.model.density())
+    }
+
+    /// The objective with a further kinetic prior of weight `lambda`, relative to a `reference`.
+    pub(super) fn with_kinetic(&self, lambda: T, reference: &Spectrum<T>) -> Result<Objective<T>> {
+        self.objective.with(lambda, Arc::new(Kinetic::relative(reference)?))
     }
 
     /// `Err` unless `problem` has the kernel, axes and noise prepared for.
@@ -166,20 +177,44 @@ impl<T: Real> PreparedMaxEnt<T> {
             if stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let searched;
+        let mut begun = None;
         let weighted = match &settings.kinetic_search {
             None => self.given(),
             Some(search) => {
-                let n_data = problem.whitened_data().len();
-                let (kinetic, steps) = search.run(self, &data, n_data, &mut watch)?;
-                searched = self.with_kinetic(kinetic)?;
-                Weighted { objective: &searched, kinetic, steps }
+                let found = search.run(self, problem, &data, &mut watch)?;
+                let Found { lambda: kinetic, reference, steps, ladder, doubt } = found;
+                searched = match &reference {
+                    Some(reference) => self.with_kinetic(kinetic, reference)?,
+                    None => self.objective.clone(),
+                };
+                begun = ladder;
+                Weighted { objective: &searched, kinetic, reference, steps, doubt }
             }
         };
         let mut engine = self.engine(weighted.objective);
         engine.reset(&data);
         let (tolerance, limit) = (settings.ladder_tolerance, settings.max_iterations);
-        let ladder = Ladder::run(engine.as_mut(), alphas, tolerance, limit, &mut watch);
+        let ladder = match begun {
+            Some(ladder) => ladder,
+            None => Ladder::run(engine.as_mut(), alphas, tolerance, limit, &mut watch),
+        };
         self.conclude(problem, &data, engine.as_mut(), ladder, weighted)
+    }
+
+    /// What the rule makes of a ladder, and the optimum there, by the `engine` of the ladder.
+    pub(super) fn answer(
+        &self,
+        problem: &Problem<T>,
+        engine: &mut dyn Engine<T>,
+        objective: &Objective<T>,
+        ladder: &Ladder<T>,
+    ) -> Result<(Decision<T>, Answer<T>)> {
+        let MaxEnt { tolerance, max_iterations, ref alpha, .. } = self.settings;
+        let decision = Decision::make(alpha.as_ref(), ladder, problem.whitened_data().len())?;
+        let preblur = self.preblur.as_ref();
+        let solving = Solving { problem, objective, preblur, tolerance, max_iterations };
+        let answer = solving.mixture(engine, ladder, &decision.mixture)?;
+        Ok((decision, answer))
     }
 
     /// Chooses α from a ladder and solves there, with an engine that holds `data`.
@@ -191,14 +226,12 @@ impl<T: Real> PreparedMaxEnt<T> {
         ladder: Ladder<T>,
         weighted: Weighted<'_, T>,
     ) -> Result<Solution<T>> {
-        let (settings, Weighted { objective, kinetic, steps }) = (&self.settings, weighted);
-        let (tolerance, max_iterations) = (settings.tolerance, settings.max_iterations);
+        let (settings, Weighted { objective, kinetic, reference, steps, doubt }) =
+            (&self.settings, weighted);
         let (rule, n_data) = (settings.alpha.as_ref(), problem.whitened_data().len());
-        let decision = Decision::make(rule, &ladder, n_data)?;
-        let preblur = self.preblur.as_ref();
-        let solving = Solving { problem, objective, preblur, tolerance, max_iterations };
-        let answer = solving.mixture(engine, &ladder, &decision.mixture)?;
+        let (decision, answer) = self.answer(problem, engine, objective, &ladder)?;
         let Answer { weights, outcome, certificate } = answer;
+        let preblur = self.preblur.as_ref();
         // A fixed α does not depend on how the way down to it ended.
         let way = if rule.fixed().is_some() { &Status::Converged } else { &ladder.status };
         let status = match (&ladder.status, &decision.refusal, &outcome.status) {
@@ -216,6 +249,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             alpha: decision.alpha(),
             averaged: decision.mixture.len(),
             kinetic,
+            kinetic_reference: reference.map_or(Vec::new(), |r| r.values().to_vec()),
             kinetic_steps: steps,
             entropy: outcome.entropy,
             n_good: outcome.n_good,
@@ -229,6 +263,8 @@ impl<T: Real> PreparedMaxEnt<T> {
         };
         let shown = shown(preblur, &weights);
         let norm = shown.iter().copied().sum();
+        let mut warnings = doubts(settings, objective, problem, data, &maxent, (norm, &outcome));
+        warnings.extend(doubt);
         let report = Report {
             method: match preblur {
                 Some(preblur) => format!("maximum entropy, preblur {}", preblur.width),
@@ -241,7 +277,7 @@ impl<T: Real> PreparedMaxEnt<T> {
             residual_correlation: None,
             iterations: ladder.iterations() + outcome.iterations,
             certificate,
-            warnings: doubts(settings, objective, problem, data, &maxent, (norm, &outcome)),
+            warnings,
             maxent: Some(maxent),
             penalty: None,
         };

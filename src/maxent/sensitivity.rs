@@ -50,7 +50,8 @@ pub struct MaxEntGradient<T = f64> {
     pub default_weights: Vec<T>,
     /// ∂loss/∂α.
     pub alpha: T,
-    /// ∂loss/∂λ of the kinetic prior, whether λ is zero or not; in 1/energy³.
+    /// ∂loss/∂λ of the kinetic prior, whether λ is zero or not; in 1/energy³, and where λ was chosen in
+    /// norm/energy⁶ with what the prior is relative to held fixed.
     pub kinetic: T,
     /// ∂loss/∂weight of every further prior, in the order they were added.
     pub priors: Vec<T>,
@@ -121,7 +122,12 @@ impl<T: Real> PreparedMaxEnt<T> {
             prior.add_gradient(&h, T::one(), &mut out);
             out
         };
-        let mut by_weight = vec![gradient(&Kinetic::natural(grid)?)];
+        let chosen = solution.report().maxent.as_ref().map(|m| &m.kinetic_reference[..]);
+        let kinetic = match chosen {
+            Some(values) if !values.is_empty() => Kinetic::relative(&self.reference(values)?)?,
+            _ => Kinetic::natural(grid)?,
+        };
+        let mut by_weight = vec![gradient(&kinetic)];
         by_weight.extend(self.settings.priors.iter().map(|(_, prior)| gradient(prior.as_ref())));
         let by_alpha = gradient(&*objective.scaled);
         // The default weights are where the entropy has its minimum.

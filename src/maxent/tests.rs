@@ -600,17 +600,77 @@ fn the_kinetic_weight_chosen_follows_the_units_and_hardly_the_grid() {
     };
     let (lambda, alpha, error) = solve(8.0, 161, 1.0, 1.0);
     let close = |a: f64, b: f64, ratio: f64| (a / b).ln().abs() < ratio.ln();
-    // λ is an energy³ over a norm², α the inverse of a norm.
+    // λ is an energy⁶ over a norm, α the inverse of a norm.
     let (l, a, e) = solve(8.0, 161, 5.0, 1.0);
-    assert!(close(l, 125.0 * lambda, 1.001) && close(a, alpha, 1.001) && close(e, error, 1.001));
+    assert!(close(l, 15625.0 * lambda, 1.001) && close(a, alpha, 1.001) && close(e, error, 1.001));
     let (l, a, e) = solve(8.0, 161, 1.0, 7.0);
     assert!(
-        close(l, lambda / 49.0, 1.001) && close(a, alpha / 7.0, 1.001) && close(e, error, 1.001)
+        close(l, lambda / 7.0, 1.001) && close(a, alpha / 7.0, 1.001) && close(e, error, 1.001)
     );
     // Half as wide again: another unit of λ, another flat default model.
     let (l, _, wide) = solve(12.0, 241, 1.0, 1.0);
     assert!(close(l, lambda, 3.0), "{l} {lambda}");
     assert!(error < 0.1 && wide < 0.1, "{error} {wide}");
+}
+
+#[test]
+fn a_search_for_the_kinetic_weight_that_is_stopped_ends_with_the_last_step() {
+    let (problem, _) = two_gaussians::<f64>(1e-3);
+    let maxent = MaxEnt::default().ladder_points(20).kinetic_auto();
+    // Within the ladder that finds the reference, within the search, and at its last ladder.
+    let total = {
+        let mut steps = 0;
+        maxent
+            .solve_observed(&problem, &mut |_| {
+                steps += 1;
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        steps
+    };
+    for stop in [9, 37, total - 3] {
+        let (mut steps, mut last) = (0, None);
+        let s = maxent
+            .solve_observed(&problem, &mut |step| {
+                (steps, last) = (steps + 1, Some(*step));
+                if steps == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+            .unwrap();
+        let (report, last) = (s.report(), last.unwrap());
+        assert_eq!((steps, &report.status), (stop, &Status::Stopped));
+        let m = report.maxent.as_ref().unwrap();
+        assert_eq!((m.alpha, m.kinetic > 0.0), (last.alpha, stop > 20));
+        assert!((report.chi2 / last.chi2 - 1.0).abs() < 1e-6, "{} {}", report.chi2, last.chi2);
+    }
+}
+
+#[test]
+fn doubts_about_the_kinetic_weight_are_told() {
+    let (problem, _) = two_gaussians::<f64>(1e-3);
+    let told = |maxent: MaxEnt| {
+        let s = maxent.ladder_points(20).solve(&problem).unwrap();
+        let kinetic = s.report().maxent.as_ref().unwrap().kinetic;
+        let doubts = s.report().warnings.iter();
+        let doubts = doubts
+            .filter(|w| matches!(w, Warning::KineticCut { .. } | Warning::KineticAtEnd { .. }));
+        (kinetic, doubts.cloned().collect::<Vec<_>>())
+    };
+    let (kinetic, none) = told(MaxEnt::default().kinetic_auto());
+    assert!(kinetic > 0.0 && none.is_empty(), "{none:?}");
+    // A slack that no weight leaves.
+    let wide = KineticSearch { slack: 1e9, ..KineticSearch::default() };
+    let (kinetic, end) = told(MaxEnt::default().kinetic_search(wide));
+    assert_eq!(end, [Warning::KineticAtEnd { kinetic }]);
+    // Ladders on which too few iterations are allowed for any step to converge: from some weight on, and
+    // at the fixed α at every weight.
+    let hasty = MaxEnt::default().kinetic_auto().max_iterations(1);
+    let (kinetic, cut) = told(hasty.clone());
+    let [Warning::KineticCut { steps: 1.., .. }] = cut[..] else { panic!("{cut:?}") };
+    assert!(kinetic > 0.0);
+    let (kinetic, cut) = told(hasty.alpha(FixedAlpha(1.0)));
+    let [Warning::KineticCut { steps: 0, .. }] = cut[..] else { panic!("{cut:?}") };
+    assert_eq!(kinetic, 0.0);
+    assert!(cut[0].to_string().contains("without a kinetic prior"));
 }
 
 #[test]

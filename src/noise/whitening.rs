@@ -5,6 +5,7 @@ use super::{NoiseReport, NoiseTreatment};
 use crate::error::{
     Error, Result, check_all_positive, check_finite, check_len, check_not_empty, check_scalar,
 };
+use crate::linalg::dot;
 use crate::real::Real;
 use nalgebra::DMatrix;
 
@@ -215,7 +216,8 @@ impl<T: Real> Whitening<T> {
         match &self.kind {
             Kind::Diagonal(d) => d.iter().zip(v).map(|(&d, &v)| d * v).collect(),
             Kind::Dense(w) => {
-                w.tr_mul(&nalgebra::DVectorView::from_slice(v, v.len())).as_slice().to_vec()
+                // Column by column, as they lie in memory.
+                w.column_iter().map(|column| dot(column.as_slice(), v)).collect()
             }
         }
     }
@@ -231,12 +233,12 @@ impl<T: Real> Whitening<T> {
             Kind::Diagonal(d) => d.iter().zip(xi).map(|(&d, &x)| x / d).collect(),
             Kind::Dense(w) => {
                 // The rows of W are orthogonal: W⁺ = Wᵀ diag(1/‖row‖²).
-                let mut out = vec![T::zero(); w.ncols()];
-                for (row, &x) in w.row_iter().zip(xi) {
-                    let scaled = x / row.norm_squared();
-                    out.iter_mut().zip(row.iter()).for_each(|(o, &w)| *o += scaled * w);
+                let mut squares = vec![T::zero(); w.nrows()];
+                for column in w.column_iter() {
+                    squares.iter_mut().zip(column.iter()).for_each(|(s, &w)| *s += w * w);
                 }
-                out
+                let scaled: Vec<T> = xi.iter().zip(&squares).map(|(&x, &s)| x / s).collect();
+                self.apply_transposed(&scaled)
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::grid::FrequencyGrid;
+use crate::kernel::Density;
+use crate::spectrum::Spectrum;
 use nalgebra::{DMatrix, DVector};
 use num_dual::{DualNum, DualVec64, gradient};
 use proptest::prelude::*;
@@ -35,6 +37,12 @@ fn every_prior<T: Real>() -> Priors<T> {
     plain.push(Box::new(Kinetic::central(&uniform).unwrap()));
     plain.push(Box::new(Kinetic::second_order(&uniform).unwrap()));
     plain.push(Box::new(Kinetic::second_order(&tangent).unwrap()));
+    let signs = e.iter().enumerate().map(|(j, &e)| if j < 3 { -e } else { e });
+    let reference = Spectrum::new(tangent.clone(), signs.collect::<Vec<_>>(), Density::Spectral);
+    plain.push(Box::new(Kinetic::relative(&reference.unwrap()).unwrap()));
+    let half = FrequencyGrid::uniform(T::zero(), l(4.0), 9).unwrap();
+    let reference = Spectrum::new(half, d.clone(), Density::EvenSpectral).unwrap();
+    plain.push(Box::new(Kinetic::relative(&reference).unwrap()));
     plain.push(Box::new(L1Prior::new(d.clone()).unwrap()));
     plain.push(Box::new(GaussianProcess::exponential(&tangent, &e, l(0.3), l(1.5)).unwrap()));
     (scaled, plain)
@@ -413,6 +421,48 @@ fn second_order_kinetic_is_the_integral_of_the_squared_second_derivative() {
         assert!(prior.value(&of(|w| 3.0 - 2.0 * w)) < 1e-14);
     }
     assert!(Kinetic::second_order(&FrequencyGrid::uniform(0.0, 1.0, 2).unwrap()).is_err());
+}
+
+#[test]
+fn relative_kinetic_is_the_integral_of_the_squared_third_derivative_over_the_density() {
+    // A = ω⁴ and A₀ = 2 + ω on [0, 1]: ½∫(24ω)²/(2.3 + ω) dω by the logarithm; a parabola costs nothing.
+    let c = 2.3_f64;
+    let expected = 288.0 * (0.5 - c + c * c * (1.0 + 1.0 / c).ln());
+    for grid in [
+        FrequencyGrid::uniform(0.0, 1.0, 401).unwrap(),
+        FrequencyGrid::tangent(0.0, 1.0, 401, 0.6).unwrap(),
+    ] {
+        let of = |f: fn(f64) -> f64| -> Vec<f64> {
+            grid.points().iter().zip(grid.weights()).map(|(&w, d)| f(w) * d).collect()
+        };
+        let reference = grid.points().iter().map(|w| 2.0 + w).collect::<Vec<_>>();
+        let relative = |values: Vec<f64>, density| {
+            Kinetic::relative(&Spectrum::new(grid.clone(), values, density).unwrap()).unwrap()
+        };
+        let prior = relative(reference.clone(), Density::Spectral);
+        assert!((prior.value(&of(|w| w.powi(4))) / expected - 1.0).abs() < 2e-2);
+        assert!(prior.value(&of(|w| 3.0 - 2.0 * w + w * w)) < 1e-7);
+        // A sign of A₀ changes nothing.
+        let negative = relative(reference.iter().map(|a| -a).collect(), Density::Spectral);
+        assert_eq!(negative, prior);
+        // An even density: what is smooth at zero costs as before, a kink there is seen.
+        let even = relative(reference, Density::EvenSpectral);
+        assert!((even.value(&of(|w| w.powi(4))) / expected - 1.0).abs() < 2e-2);
+        assert!(even.value(&of(|w| 3.0 - w * w)) < 1e-7);
+        assert!(prior.value(&of(|w| w)) < 1e-7 && even.value(&of(|w| w)) > 100.0 * expected);
+    }
+    // A grid that starts above zero is mirrored as well.
+    let grid = FrequencyGrid::uniform(0.1, 1.1, 6).unwrap();
+    let one = Spectrum::new(grid.clone(), vec![1.0; 6], Density::EvenSpectral).unwrap();
+    let line: Vec<f64> = grid.points().iter().zip(grid.weights()).map(|(w, d)| w * d).collect();
+    assert!(Kinetic::relative(&one).unwrap().value(&line) > 1.0);
+    let few = FrequencyGrid::uniform(0.0, 1.0, 3).unwrap();
+    for (grid, value) in [(few, 1.0), (grid, 0.0)] {
+        let values = vec![value; grid.len()];
+        assert!(
+            Kinetic::relative(&Spectrum::new(grid, values, Density::Spectral).unwrap()).is_err()
+        );
+    }
 }
 
 #[test]

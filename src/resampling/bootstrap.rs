@@ -60,7 +60,8 @@ impl Bootstrap {
     ///
     /// # Errors
     /// Fewer than two replicas; a block of no bin, or of more than half of them; bins whose mean is not the
-    /// problem's data; those of the solver.
+    /// problem's data (a
+    /// problem with further rows, [`WithRows`](crate::WithRows), has none such); those of the solver.
     pub fn bins<T: Real>(
         &self,
         problem: &Problem<T>,

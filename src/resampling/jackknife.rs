@@ -36,7 +36,8 @@ impl Jackknife {
     /// behind the last full block are left out.
     ///
     /// # Errors
-    /// A block of no bin, or of more than half of them; bins whose mean is not the problem's data; those of
+    /// A block of no bin, or of more than half of them; bins whose mean is not the problem's data (a
+    /// problem with further rows, [`WithRows`](crate::WithRows), has none such); those of
     /// the solver.
     pub fn bins<T: Real>(
         &self,

@@ -63,7 +63,9 @@ pub(super) fn blocks<T: Real>(
     block: usize,
 ) -> Result<Bins<T>> {
     check_count("block", block, 1..=bins.count() / 2, "at least two blocks of at least one bin")?;
-    check_len("bins", bins.n_data(), problem.data().len(), "the problem's data")?;
+    let expected =
+        "the problem's data; further rows have no bins: `Bootstrap::parametric` draws them too";
+    check_len("bins", bins.n_data(), problem.data().len(), expected)?;
     // The remainder behind the last block may move the mean a little, a sign or a factor moves it far.
     let differences: Vec<T> =
         bins.mean().iter().zip(problem.data()).map(|(&m, &g)| m - g).collect();

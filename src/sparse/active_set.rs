@@ -106,7 +106,7 @@ impl<T: Real> ActiveSet<T> {
         if passive.is_empty() {
             return Some(());
         }
-        self.cholesky.set(passive.len(), |i, j| gram[passive[i] * n + passive[j]]);
+        self.cholesky.set_principal(passive, gram, n);
         self.jitter = self.cholesky.factor()? > T::zero();
         self.cholesky.solve(z);
         z.iter().all(|z| z.is_finite()).then_some(())

@@ -32,6 +32,13 @@ pub enum DefaultModel<T: Real = f64> {
     /// The density of largest entropy, e^{Σ_k λ_k ω^k}, whose moments ∫ω^k D dω/∫D dω, k = 1, 2, …, over the grid
     /// are these; of two, a Gaussian of that mean and mean square.
     Moments(Vec<T>),
+    /// The same for a mean and a variance.
+    MeanAndVariance {
+        /// ∫ωD dω/∫D dω.
+        mean: T,
+        /// ∫(ω − mean)²D dω/∫D dω.
+        variance: T,
+    },
     /// A spectrum, interpolated linearly if its grid differs (constant beyond its ends).
     Spectrum {
         /// The density.
@@ -74,7 +81,7 @@ impl<T: Real> DefaultModel<T> {
     /// The density of largest entropy with this mean and variance over the grid: a Gaussian, but for what
     /// the ends of the grid cut off.
     pub fn from_mean_and_variance(mean: T, variance: T) -> Self {
-        DefaultModel::Moments(vec![mean, mean * mean + variance])
+        DefaultModel::MeanAndVariance { mean, variance }
     }
 
     /// D(ω_j) on `grid`, positive, with Σ D_j Δω_j = `norm`.
@@ -99,6 +106,17 @@ impl<T: Real> DefaultModel<T> {
                 (sum_of_peaks(peaks, grid, lorentzian)?, T::lit(TAIL))
             }
             DefaultModel::Moments(moments) => (density_of_moments(grid, moments)?, T::lit(TAIL)),
+            DefaultModel::MeanAndVariance { mean, variance } => {
+                check_scalar("mean", *mean)?;
+                check_positive("variance", *variance)?;
+                let moments = [*mean, *mean * *mean + *variance];
+                let density = density_of_moments(grid, &moments).map_err(|_| Error::OutOfRange {
+                    argument: "variance",
+                    value: variance.as_f64(),
+                    expected: "that of a positive density with the given mean on the frequency grid",
+                })?;
+                (density, T::lit(TAIL))
+            }
             DefaultModel::Spectrum { spectrum, floor } => {
                 check_open_unit_interval("floor", *floor)?;
                 (spectrum.values_at(grid.points()), *floor)
@@ -248,7 +266,7 @@ mod tests {
         for variance in [-0.1, 100.0] {
             let impossible = DefaultModel::from_mean_and_variance(0.5, variance);
             let error = impossible.density_on(&grid, 1.0).unwrap_err();
-            assert!(matches!(error, Error::ElementOutOfRange { argument: "moments", .. }));
+            assert!(matches!(error, Error::OutOfRange { argument: "variance", .. }), "{error}");
         }
     }
 

@@ -54,7 +54,7 @@ use core::fmt::Debug;
 /// | [`Historic`] | 1.48, 17, 24 | 1.46, 7.9, 10 | 16 %, 21 % |
 /// | [`Classic`] | 4.0, 60, 108 | 3.9, 44, 214 | never |
 /// | [`Bryan`] | 4.2, 67, 130 | 4.1, 49, 212 | never |
-/// | [`Gcv`] and [`MaxEnt::kinetic_auto`](crate::MaxEnt::kinetic_auto) | 1.08, 3.0, 4.4 | 1.08, 2.8, 5.3 | never |
+/// | [`Gcv`] and [`MaxEnt::kinetic_auto`](crate::MaxEnt::kinetic_auto) | 0.93, 3.1, 5.4 | 0.94, 3.2, 5.5 | never |
 ///
 /// The minimum of a score says little: χ² and N_good are flat there, while the error grows fast towards small
 /// α. The fall of χ² towards the minimum says more: it goes mostly as about α^1.6, so that the α at which the

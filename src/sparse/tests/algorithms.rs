@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::fixed_point::{
-    Admm, Anderson, Backtracking, DouglasRachford, FixedPoint, FixedPointMap, PrimalDual, Relaxed,
-    distance,
+    Admm, Anderson, Backtracking, ConjugateGradients, DouglasRachford, FixedPoint, FixedPointMap,
+    PrimalDual, Relaxed, distance,
 };
+use crate::kernel::FromFn;
+use crate::prox::SquaredL2;
 use crate::sparse::LeastSquares;
 
 /// Problems min ½‖g − K x‖² + λ f(x) with their only solution.
@@ -72,6 +74,15 @@ fn ill_conditioned<T: Real>() -> Known<T> {
     known(kernel, &x, 0.01, false)
 }
 
+/// Ridge regression: f = ½‖·‖², of which Kᵀr = λ x* is the gradient.
+fn quadratic<T: Real>(kernel: DMatrix<f64>, lambda: f64) -> Known<T> {
+    let r = DVector::from_fn(kernel.nrows(), |i, _| (1.7 * i as f64).sin());
+    let x = kernel.transpose() * &r / lambda;
+    let g = &kernel * &x + r;
+    let cast = |v: DVector<f64>| v.iter().map(|&v| T::lit(v)).collect();
+    Known { data: cast(g), lambda: T::lit(lambda), solution: cast(x), kernel: kernel.map(T::lit) }
+}
+
 /// ½‖· − g‖².
 struct Squares<'a, T>(&'a [T]);
 
@@ -132,7 +143,7 @@ fn run_all<T: Real, P: Prox<T> + Copy>(
     let mut found = Vec::new();
     let mut run = |name, map: &mut dyn FixedPointMap<T>, tolerance: T| {
         let x0 = vec![T::lit(0.1); map.dim()];
-        let options = IterationOptions { tolerance, max_iterations: 400_000, history: true };
+        let options = IterationOptions { tolerance, max_iterations: 1_000_000, history: true };
         let answer = iterate(map, &x0, &options, silent).unwrap();
         assert!(answer.report.status.is_success(), "{name}: {:?}", answer.report.status);
         assert!(x0.iter().all(|&x| x == T::lit(0.1)));
@@ -145,6 +156,8 @@ fn run_all<T: Real, P: Prox<T> + Copy>(
     let middle = map().lipschitz() * T::lit(0.05);
     let mut all = vec![
         run("ISTA", &mut map(), absolute),
+        run("relaxed ISTA", &mut Relaxed::new(map(), T::lit(0.5)).unwrap(), absolute),
+        run("over-relaxed ISTA", &mut Relaxed::new(map(), T::lit(1.4)).unwrap(), absolute),
         run("FISTA", &mut Accelerated::new(map()), absolute),
         run("Anderson", &mut Anderson::new(map(), 5).unwrap(), absolute),
         run(
@@ -168,7 +181,22 @@ fn run_all<T: Real, P: Prox<T> + Copy>(
     all.push((name, answer, splitting.solution().to_vec()));
     let mut hybrid = PrimalDual::new(kernel, &weighted, Squares(data)).unwrap();
     all.push(run("primal-dual", &mut hybrid, absolute));
-    all
+    // Homotopy: λ falls from where the answer is 0, each answer the start of the next.
+    let mut map = map();
+    let (mut point, mut weight) = (vec![T::zero(); n], scale);
+    loop {
+        weight = lambda.max(weight * T::lit(0.5));
+        map.set_lambda(weight);
+        let options =
+            IterationOptions { tolerance: absolute, max_iterations: 400_000, history: false };
+        let answer = iterate(Accelerated::new(&mut map), &point, &options, silent).unwrap();
+        assert!(answer.report.status.is_success(), "homotopy: {:?}", answer.report.status);
+        point.copy_from_slice(&answer.point);
+        if weight == *lambda {
+            all.push(("homotopy", answer, point));
+            return all;
+        }
+    }
 }
 
 fn agreement<T: Real>(tolerance: f64, distance_bound: f64) {
@@ -204,6 +232,80 @@ fn every_algorithm_reaches_the_minimum_of_an_ill_conditioned_problem() {
 }
 
 #[test]
+fn every_algorithm_solves_a_quadratic_problem_and_conjugate_gradients_at_their_rate() {
+    let tolerance = 1e-8;
+    for (kernel, lambda) in [
+        (random_lasso::<f64>(40, 60).0, 3.0),
+        (random_lasso::<f64>(40, 30).0, 1.0),
+        (fermi::<f64>(30, 20).kernel().clone(), 0.01),
+    ] {
+        let known = quadratic::<f64>(kernel, lambda);
+        let Known { kernel, data, solution, .. } = &known;
+        // λ-strong convexity: ‖x − x*‖ ≤ ‖∇F(x)‖/λ. Not every residual is a gradient.
+        let bound = 100.0 * tolerance * largest_gradient(kernel, data) / lambda;
+        for (name, _, x) in run_all(&known, SquaredL2, tolerance) {
+            let far = distance(&x, solution);
+            assert!(far < bound, "{name}: {far} of {bound}");
+        }
+
+        let n = kernel.ncols();
+        let matrix = kernel.transpose() * kernel + DMatrix::identity(n, n) * lambda;
+        let b = kernel.transpose() * DVector::from_column_slice(data);
+        let product = |x: &[f64], out: &mut [f64]| {
+            out.copy_from_slice((&matrix * DVector::from_column_slice(x)).as_slice());
+        };
+        let energy = |x: &[f64]| {
+            let error = DVector::from_column_slice(x) - DVector::from_column_slice(solution);
+            error.dot(&(&matrix * &error)).sqrt()
+        };
+        let eigenvalues = matrix.symmetric_eigenvalues();
+        let root = (eigenvalues.max() / eigenvalues.min()).sqrt();
+        let rate = (root - 1.0) / (root + 1.0);
+        let x0 = vec![0.1; n];
+        let map = ConjugateGradients::new(product, b.as_slice()).unwrap();
+        let mut iterates = Iterates::new(map, &x0).unwrap();
+        let start = energy(&x0);
+        for k in 1..=2 * n {
+            iterates.next().unwrap();
+            let left = energy(iterates.point());
+            assert!(left <= start * (2.0 * rate.powi(k as i32) + 1e-9), "{left} after {k}");
+        }
+        assert!(x0.iter().all(|&x| x == 0.1));
+        let far = distance(iterates.point(), solution);
+        assert!(far < 1e-6 * DVector::from_column_slice(solution).norm(), "{far}");
+    }
+}
+
+#[test]
+fn homotopy_finds_the_multiplier_of_the_constrained_form() {
+    // x* minimises ‖x‖₁ where ‖g − K x‖ ≤ ‖g − K x*‖.
+    for (known, accuracy) in [(lasso::<f64>(), 1e-7), (ill_conditioned::<f64>(), 1e-9)] {
+        let Known { kernel, data, lambda, solution } = &known;
+        let misfit = |x: &[f64]| {
+            (DVector::from_column_slice(data) - kernel * DVector::from_column_slice(x)).norm()
+        };
+        let epsilon = misfit(solution);
+        let index: Vec<f64> = (0..kernel.nrows()).map(|i| i as f64).collect();
+        let grid =
+            FrequencyGrid::uniform(0.0, (kernel.ncols() - 1) as f64, kernel.ncols()).unwrap();
+        let entry = FromFn::new(|i: f64, j: f64| kernel[(i.round() as usize, j.round() as usize)]);
+        let measured = Measurement::with_uniform_error(&index, data, 1.0).unwrap();
+        let problem = Problem::new(&entry, &measured, &grid).unwrap();
+        let solver = ProximalGradient::fista(1.0).tolerance(1e-9).max_iterations(400_000);
+        let pursuit = crate::BasisPursuit::new(epsilon).accuracy(accuracy).solver(solver);
+        let found = pursuit.solve(&problem).unwrap();
+        let weights = found.spectrum().weights();
+        assert!((misfit(&weights) / epsilon - 1.0).abs() <= 2.0 * accuracy);
+        // The least norm falls with ε at the rate ε/λ.
+        let norm = |x: &[f64]| x.iter().map(|x| x.abs()).sum::<f64>();
+        let excess = (norm(&weights) - norm(solution)).abs();
+        assert!(excess <= 4.0 * accuracy * epsilon * epsilon / lambda + 1e-8, "{excess}");
+        let multiplier = found.report().penalty.as_ref().unwrap().lambda;
+        assert!((multiplier / lambda - 1.0).abs() < 1e-2, "{multiplier} for {lambda}");
+    }
+}
+
+#[test]
 fn residuals_of_averaged_maps_fall_at_their_rate() {
     // ‖w_{k+1} − w_k‖² ≤ ‖w_0 − w*‖²/(k + 1) for firmly non-expansive maps, each in its own norm.
     let known = lasso::<f64>();
@@ -214,10 +316,15 @@ fn residuals_of_averaged_maps_fall_at_their_rate() {
     let squares = LeastSquares::new(kernel, data).unwrap();
     let (n, rho) = (kernel.ncols(), 5.0);
 
+    // ISTA with t = 1/L is averaged by 2/3, and 2/3 · 3/4 = 1/2 makes it firmly non-expansive.
+    let map = ProximalGradientMap::new(kernel, data, SoftThreshold, *lambda).unwrap();
+    let square = |w: &[f64]| w.iter().map(|w| w * w).sum();
+    check_rate(Relaxed::new(map, 0.75).unwrap(), solution, square);
+
     let map = DouglasRachford::new(squares.clone(), &weighted, 1.0 / rho).unwrap();
     // z* = x* + γ∇f(x*).
     let z: Vec<f64> = solution.iter().zip(&gradient).map(|(x, d)| x + d / rho).collect();
-    check_rate(map, &z, |w| w.iter().map(|w| w * w).sum());
+    check_rate(map, &z, square);
 
     let map = Admm::new(squares, &weighted)
         .with_relaxation(1.0)
