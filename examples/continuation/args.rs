@@ -84,7 +84,10 @@ const OPTIONS: &[Opt] = &[
     Opt {
         name: "--rebin",
         value: "M",
-        help: &["average M consecutive bins; auto: until they are independent"],
+        help: &[
+            "average M consecutive bins; auto: until they are independent, as",
+            "long as 20 are left",
+        ],
     },
     Opt { name: "--shrink", value: "", help: &["shrink the covariance of the bins in any case"] },
     Opt { name: "--method", value: "NAME", help: &["the method, see below (maxent)"] },
@@ -130,8 +133,9 @@ const OPTIONS: &[Opt] = &[
         value: "NAME",
         help: &[
             "maxent: skilling (the default), bayesian-reconstruction, or",
-            "positive-negative for a spectrum of either sign, the default",
-            "model then being that of its positive and of its negative part",
+            "positive-negative for a spectrum of either sign (off-diagonals),",
+            "the default model then being that of its positive and of its",
+            "negative part: give a localised one",
         ],
     },
     Opt {
@@ -183,7 +187,9 @@ const OPTIONS: &[Opt] = &[
         help: &[
             "error bands from N replicas of the data, drawn from --bins or",
             "else from the noise about the fit, alpha or lambda kept:",
-            "further columns with deviation, 16 % and 84 % quantile",
+            "further columns with deviation, 16 % and 84 % quantile. They",
+            "hold the scatter of the noise, not what the method smears out;",
+            "100 replicas give a deviation, 1000 quantiles",
         ],
     },
     Opt { name: "--seed", value: "S", help: &["the seed of --bootstrap (1)"] },
@@ -374,6 +380,12 @@ pub(crate) fn usage() -> String {
     );
     text.push_str(
         "  VALUE                      this value\n\n\
+         The page on standard error:\n  \
+         chi2/N                     1 where error bars are right and the fit is good\n  \
+         residuals                  0 within 1/sqrt(N) where the fit leaves no structure\n  \
+         or within                  alpha the rule would accept too, and the L1 change over the norm\n  \
+         good data                  how many combinations of the data are not noise\n  \
+         certificate                objective - minimum, over alpha norm, L1 distance: at most\n\n\
          Bad input: one line on standard error, exit status 2, nothing written. No convergence: a\n\
          warning, the status in the report, exit status 0.\n\n\
          Example:\n  continuation --kernel fermion-tau --beta 10 --scale -1 --omega -6:6:301 \\\n    \

@@ -16,6 +16,8 @@ pub(crate) struct Columns {
     pub(crate) low: Vec<f64>,
     pub(crate) high: Vec<f64>,
     pub(crate) replicas: usize,
+    /// What the replicas were drawn from.
+    pub(crate) source: &'static str,
     /// What a reader should know.
     pub(crate) doubts: Vec<String>,
 }
@@ -74,7 +76,8 @@ pub(crate) fn bands(
         doubts.push(format!("{failed} of {all} replicas did not converge"));
     }
     let columns = columns(&bands).map_err(|e| method.refused(&e))?;
-    Ok(Some(Columns { doubts, ..columns }))
+    let source = if data.bins.is_some() { "bins" } else { "the noise about the fit" };
+    Ok(Some(Columns { source, doubts, ..columns }))
 }
 
 fn columns(bands: &Bands) -> Result<Columns> {
@@ -84,6 +87,7 @@ fn columns(bands: &Bands) -> Result<Columns> {
         low: quantile(ONE_SIGMA)?,
         high: quantile(1.0 - ONE_SIGMA)?,
         replicas: bands.replicas().ncols(),
+        source: "",
         doubts: Vec::new(),
     })
 }

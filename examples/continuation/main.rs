@@ -92,13 +92,22 @@ fn run(args: &Args) -> Result<(), Fault> {
     if let Some(s) = &self_energy {
         let (hartree, norm) = (s.hartree(), s.norm());
         summary += &format!("Hartree term  {hartree}\nnorm of Sigma {norm}\n");
-        if s.tail().is_some_and(|tail| !tail.asymptotic) {
-            doubts.push(
-                "the tail of the self-energy has not reached its asymptotic form: give --hartree and \
-                 --norm if they are known"
-                    .into(),
-            );
+        if let Some(tail) = s.tail() {
+            summary += &format!("tail          fitted from w_n = {:.4}\n", tail.from);
+            if !tail.asymptotic {
+                doubts.push(
+                    "the tail of the self-energy has not reached its asymptotic form: give --hartree and \
+                     --norm if they are known"
+                        .into(),
+                );
+            }
         }
+    }
+    if let Some(bands) = &bands {
+        summary += &format!(
+            "bands         {} replicas of {}: the scatter of the noise, not what the method smears out\n",
+            bands.replicas, bands.source
+        );
     }
     for w in &windows {
         summary += &format!("weight        {} in [{}, {}]\n", w.weight, w.from, w.to);

@@ -47,12 +47,12 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         name: "classic",
-        help: &["the most probable alpha"],
+        help: &["the most probable alpha; tends to overfit smooth spectra"],
         choose: |maxent| maxent.alpha(Classic),
     },
     Rule {
         name: "bryan",
-        help: &["the average over alpha with its probability"],
+        help: &["the average over alpha with its probability; the same tendency"],
         choose: |maxent| maxent.alpha(Bryan),
     },
     Rule {

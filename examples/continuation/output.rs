@@ -247,7 +247,7 @@ impl Results<'_> {
             spectra.push(line("default model", default_model, Mark::Thin, Colour::Grey));
         }
         if let Some(bands) = self.bands {
-            spectra.push(line("one standard deviation", &bands.low, Mark::Thin, Colour::Orange));
+            spectra.push(line("16 and 84 % of replicas", &bands.low, Mark::Thin, Colour::Orange));
             spectra.push(line("", &bands.high, Mark::Thin, Colour::Orange));
         }
         spectra.push(line("spectrum", spectrum.values(), Mark::Line, Colour::Blue));

@@ -232,8 +232,10 @@ impl<T: Real> PreparedMaxEnt<T> {
         let (decision, answer) = self.answer(problem, engine, objective, &ladder)?;
         let Answer { weights, outcome, certificate } = answer;
         let preblur = self.preblur.as_ref();
-        // A fixed α does not depend on how the way down to it ended.
-        let way = if rule.fixed().is_some() { &Status::Converged } else { &ladder.status };
+        // An α that is fixed, or lies above the end of the ladder, does not depend on how it ended there.
+        let last = ladder.converged().checked_sub(1).map(|i| ladder.steps[i].alpha);
+        let inside = rule.fixed().is_some() || last.is_some_and(|last| decision.alpha() > last);
+        let way = if inside { &Status::Converged } else { &ladder.status };
         let status = match (&ladder.status, &decision.refusal, &outcome.status) {
             (Status::Stopped, ..) => Status::Stopped,
             (_, _, Status::NonFinite { stage }) => Status::NonFinite { stage },

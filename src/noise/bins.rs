@@ -86,6 +86,9 @@ impl Deviations {
     }
 }
 
+/// Fewer bins are left by no automatic averaging.
+const FEWEST_BINS: usize = 20;
+
 impl<T: Real> Bins<T> {
     /// From a matrix with one bin a row.
     ///
@@ -184,8 +187,9 @@ impl<T: Real> Bins<T> {
     }
 
     /// Rebins by powers of two until the autocorrelation time, on average over the data, is 1 within its
-    /// standard error √(12/N_b), as long as twice as many bins as data are left: fewer make the covariance
-    /// useless. The result says how far that went.
+    /// standard error √(12/N_b), as long as twenty bins are left. Error bars come first: where too few bins
+    /// remain for a covariance, shrinkage makes one of them
+    /// ([`CovarianceEstimator`](super::CovarianceEstimator)). The result says how far that went.
     ///
     /// # Errors
     /// None for valid bins.
@@ -195,7 +199,7 @@ impl<T: Real> Bins<T> {
         loop {
             let independent = after.mean <= 1.0 + (12.0 / bins.count() as f64).sqrt();
             let next = self.count() / (2 * factor);
-            if independent || next < 2.max(2 * self.n_data()) {
+            if independent || next < FEWEST_BINS {
                 return Ok(Rebinning { bins, factor, before, after, independent });
             }
             factor *= 2;

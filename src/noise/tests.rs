@@ -592,7 +592,7 @@ fn automatic_rebinning_ends_where_bins_are_independent_or_too_few() {
     let mean = errors.iter().map(|e| e * e).sum::<f64>() / 20.0 * 8000.0;
     assert!((mean / (1.7 / 0.3) - 1.0).abs() < 0.25, "{mean}");
     let few = bins(100, &l, 0.9, &mut rng).autorebin().unwrap();
-    assert!(!few.independent && few.bins.count() == 50 && few.factor == 2, "{few}");
+    assert!(!few.independent && few.bins.count() == 25 && few.factor == 4, "{few}");
     assert!(few.to_string().contains("still correlated"));
     let constant = Bins::new(DMatrix::from_element(9, 2, 0.5)).unwrap().autorebin().unwrap();
     assert!(constant.independent && constant.factor == 1);

@@ -51,6 +51,11 @@ use core::fmt::Debug;
 
 /// A smooth function of the spectral weights h with a banded Hessian. Object-safe.
 ///
+/// A prior of one's own needs value, gradient and Hessian; put them to the test with
+/// [`check_gradient`](crate::check_gradient). One that is quadratic, ½‖Rh − c‖², should offer its
+/// [`rows`](Self::rows): then the dual takes it, which is faster and converges where the primal iteration
+/// needs many steps.
+///
 /// The weights are positive wherever the prior that α scales says so ([`Legendre::is_positive`]).
 pub trait Prior<T: Real = f64>: Debug + Send + Sync {
     /// The number of weights it is made for.
