@@ -9,28 +9,6 @@
 //! minus their Fourier transforms, as G(iω_n) is of −⟨T c(τ)c†⟩, except [`BosonMatsubaraSymmetric`], which
 //! is the positive χ(iν_n). In the heads of the files \[LO\] stands for the learned-optimizers paper and
 //! \[KM\] for the kinetic-maxent paper.
-//!
-//! # How to add a kernel
-//!
-//! 1. A formula of your own needs no new type: wrap a closure in [`FromFn`] or [`FromComplexFn`], a matrix times
-//!    another kernel in [`Transformed`]. A type is for a formula that wants branches to stay exact.
-//! 2. Make a file named after the kernel (the model is `laplace`, or `fermion_time` with a temperature). Its head
-//!    gives the formula, the density it acts on, its sign and the source. A constructor checks the parameters
-//!    and returns a `Result`.
-//! 3. Implement [`Kernel::check`] with the domains of `domain` (imaginary times, half a frequency axis, …), so
-//!    that errors name the argument and its place, and [`Kernel::fill`] with `fill_pointwise`, which evaluates
-//!    in `f64`. Write the formula so that no exponential of a positive number occurs and the limit at ω = 0 is
-//!    taken, with `exp_m1` where a difference would cancel. A complex kernel says how many rows it has; a
-//!    density other than A(ω) is named by [`Kernel::density`].
-//! 4. Name the type in this module and in `lib.rs`; to have it on the command line, add it to `KERNELS` of the
-//!    example `continuation`. A reference value computed in more digits goes to `tests/kernel_reference.rs`.
-//! 5. Add its line to `all` in `tests.rs`: name, kernel, a data axis with both of its ends, and whether it lives
-//!    on ω ≥ 0. That line runs it at β from 10⁻³ to 10⁴ and |βω| up to 10⁶, subnormal frequencies and zero among
-//!    them, in both precisions: shape, density, no overflow, no NaN, and the sign of every element.
-//!
-//! ```text
-//! case("laplace", Box::new(Laplace), tau(), true),
-//! ```
 
 mod boson_matsubara;
 mod boson_matsubara_symmetric;
@@ -127,6 +105,28 @@ impl Density {
 ///
 /// Implement [`check`](Self::check) and [`fill`](Self::fill); for a pointwise formula wrap a closure in
 /// [`FromFn`] instead. Object-safe.
+///
+/// # How to add a kernel
+///
+/// 1. A formula of your own needs no new type: wrap a closure in [`FromFn`] or [`FromComplexFn`], a matrix times
+///    another kernel in [`Transformed`]. A type is for a formula that wants branches to stay exact.
+/// 2. Make a file named after the kernel (the model is `laplace`, or `fermion_time` with a temperature). Its head
+///    gives the formula, the density it acts on, its sign and the source. A constructor checks the parameters
+///    and returns a `Result`.
+/// 3. Implement [`Kernel::check`] with the domains of `domain` (imaginary times, half a frequency axis, …), so
+///    that errors name the argument and its place, and [`Kernel::fill`] with `fill_pointwise`, which evaluates
+///    in `f64`. Write the formula so that no exponential of a positive number occurs and the limit at ω = 0 is
+///    taken, with `exp_m1` where a difference would cancel. A complex kernel says how many rows it has; a
+///    density other than A(ω) is named by [`Kernel::density`].
+/// 4. Name the type in this module and in `lib.rs`; to have it on the command line, add it to `KERNELS` of the
+///    example `continuation`. A reference value computed in more digits goes to `tests/kernel_reference.rs`.
+/// 5. Add its line to `all` in `tests.rs`: name, kernel, a data axis with both of its ends, and whether it lives
+///    on ω ≥ 0. That line runs it at β from 10⁻³ to 10⁴ and |βω| up to 10⁶, subnormal frequencies and zero among
+///    them, in both precisions: shape, density, no overflow, no NaN, and the sign of every element.
+///
+/// ```text
+/// case("laplace", Box::new(Laplace), tau(), true),
+/// ```
 pub trait Kernel<T: Real = f64>: Send + Sync {
     /// The number of real data rows for `n` points of the data axis: `n` for a real kernel, 2`n` for a
     /// complex one (real parts, then imaginary parts).

@@ -9,29 +9,6 @@
 //! - [`RootSquareError`]: the loss;
 //! - [`average_coherence`] and kin: diagnostics of matrices and layers.
 //!
-//! # How to add a layer
-//!
-//! 1. Another *activation* is no new layer: anything that implements [`Prox`](crate::Prox), with the
-//!    vector–Jacobian product of its prox by the argument and by γ, is one. `Unrolled<T, P>` iterates, relaxes,
-//!    unrolls and trains it; add its line to the battery of `tests.rs`, `a_batch_agrees_with_its_samples`:
-//!
-//!    ```text
-//!    battery::<f64, _>(SoftThreshold);
-//!    ```
-//! 2. Another *architecture* is a type that implements [`Network`]: all parameters in one vector, a workspace
-//!    that holds every buffer of both passes, and [`Network::forward`] beside [`Network::backward`] in one file (the
-//!    model is `dense`). Panels have the batch index contiguous: write inner loops over it, products through
-//!    `crate::linalg::gemm`. An architecture type with a `validate` and a constructor from random numbers
-//!    (`random`) come with it; [`Network::project`] and [`Network::penalised`] where they mean something.
-//! 3. Training, [`Front`], [`Headed`] and [`Estimator`](crate::Estimator) work from the trait alone; name the
-//!    type in this module and in `lib.rs`.
-//! 4. Add its lines to `plain_tests.rs`: the gradient by finite differences and by dual numbers, and that a batch of
-//!    any size gives what its samples give one by one, in both precisions:
-//!
-//! ```text
-//! battery::<f64, _>(convolution());
-//! ```
-//!
 //! Source: learned-optimizers paper (\[LO\]), II.D and appendix A.
 
 mod architecture;
@@ -74,6 +51,29 @@ use core::ops::Range;
 /// Batches are *panels*: the batch index is the contiguous one, element (feature i, sample b) at
 /// i·`batch` + b. The slice lengths of [`forward`](Self::forward) and [`backward`](Self::backward) are
 /// the caller's business: these two are the inner loop of training.
+///
+/// # How to add a layer
+///
+/// 1. Another *activation* is no new layer: anything that implements [`Prox`](crate::Prox), with the
+///    vector–Jacobian product of its prox by the argument and by γ, is one. `Unrolled<T, P>` iterates, relaxes,
+///    unrolls and trains it; add its line to the battery of `tests.rs`, `a_batch_agrees_with_its_samples`:
+///
+///    ```text
+///    battery::<f64, _>(SoftThreshold);
+///    ```
+/// 2. Another *architecture* is a type that implements [`Network`]: all parameters in one vector, a workspace
+///    that holds every buffer of both passes, and [`Network::forward`] beside [`Network::backward`] in one file (the
+///    model is `dense`). Panels have the batch index contiguous: write inner loops over it, products through
+///    `crate::linalg::gemm`. An architecture type with a `validate` and a constructor from random numbers
+///    (`random`) come with it; [`Network::project`] and [`Network::penalised`] where they mean something.
+/// 3. Training, [`Front`], [`Headed`] and [`Estimator`](crate::Estimator) work from the trait alone; name the
+///    type in this module and in `lib.rs`.
+/// 4. Add its lines to `plain_tests.rs`: the gradient by finite differences and by dual numbers, and that a batch of
+///    any size gives what its samples give one by one, in both precisions:
+///
+/// ```text
+/// battery::<f64, _>(convolution());
+/// ```
 pub trait Network<T: Real>: Send + Sync {
     /// Buffers of a forward and a backward pass.
     type Workspace: Send + Sync;

@@ -4,27 +4,6 @@
 //! ½χ² + α·(one of [`Legendre`] type) + Σ weight·(any others). Solvers ask a [`Prior`] what it can do, never
 //! what it is called: any smooth sum can be minimised by the primal Newton iteration; where all the
 //! others offer their [`rows`](Prior::rows) the dual can be formed. One file a prior.
-//!
-//! # How to add a prior
-//!
-//! 1. A file of its own: at its head the formula with its source and its gradient and Hessian; a struct
-//!    with private fields; a constructor that checks its arguments and returns a `Result`.
-//! 2. [`Prior`]: value, gradient and Hessian in the weights h, *not* in the density A = h/Δω: a prior on
-//!    A divides by the grid's weights, as [`Kinetic`] does. Gradient and Hessian *add* to what `out`
-//!    holds. The Hessian is banded; say its bandwidth. A prior that couples distant weights belongs
-//!    into the data instead ([`WithRows`](crate::WithRows)).
-//! 3. What it can do besides. A quadratic form gives its rows, ½‖R h − c‖²: the dual then takes it, with
-//!    the certificate, at nearly the cost of doing without. A function that is convex says so
-//!    ([`is_convex`](Prior::is_convex)) and keeps the certificate, in the primal.
-//! 4. An entropy, something α is to scale, implements [`Legendre`] as well. The parts that ask for care
-//!    are the [`divergence`](Legendre::divergence), which must not cancel where `delta` is small, since
-//!    gaps of 10⁻¹⁵ are read off it, and the [`step_limit`](Legendre::step_limit), which keeps Newton's
-//!    steps inside the domain of φ*.
-//! 5. `pub use` here and in `lib.rs`, a line in the change log, and one line in the battery, in
-//!    `src/prior/tests.rs`: `plain.push(Box::new(MyPrior::new(…)))`, or `scaled.push(…)` for an entropy. It
-//!    checks derivatives, rows, conjugate, Fenchel–Young equality and bounds in both precisions.
-//!
-//! A prior of one's own needs none of the above but 2: [`MaxEnt::prior`](crate::MaxEnt::prior) takes it.
 
 mod bayesian_reconstruction;
 mod entropy;
@@ -57,6 +36,27 @@ use core::fmt::Debug;
 /// needs many steps.
 ///
 /// The weights are positive wherever the prior that α scales says so ([`Legendre::is_positive`]).
+///
+/// # How to add a prior
+///
+/// 1. A file of its own: at its head the formula with its source and its gradient and Hessian; a struct
+///    with private fields; a constructor that checks its arguments and returns a `Result`.
+/// 2. [`Prior`]: value, gradient and Hessian in the weights h, *not* in the density A = h/Δω: a prior on
+///    A divides by the grid's weights, as [`Kinetic`] does. Gradient and Hessian *add* to what `out`
+///    holds. The Hessian is banded; say its bandwidth. A prior that couples distant weights belongs
+///    into the data instead ([`WithRows`](crate::WithRows)).
+/// 3. What it can do besides. A quadratic form gives its rows, ½‖R h − c‖²: the dual then takes it, with
+///    the certificate, at nearly the cost of doing without. A function that is convex says so
+///    ([`is_convex`](Prior::is_convex)) and keeps the certificate, in the primal.
+/// 4. An entropy, something α is to scale, implements [`Legendre`] as well. The parts that ask for care
+///    are the [`divergence`](Legendre::divergence), which must not cancel where `delta` is small, since
+///    gaps of 10⁻¹⁵ are read off it, and the [`step_limit`](Legendre::step_limit), which keeps Newton's
+///    steps inside the domain of φ*.
+/// 5. `pub use` here and in `lib.rs`, a line in the change log, and one line in the battery, in
+///    `src/prior/tests.rs`: `plain.push(Box::new(MyPrior::new(…)))`, or `scaled.push(…)` for an entropy. It
+///    checks derivatives, rows, conjugate, Fenchel–Young equality and bounds in both precisions.
+///
+/// A prior of one's own needs none of the above but 2: [`MaxEnt::prior`](crate::MaxEnt::prior) takes it.
 pub trait Prior<T: Real = f64>: Debug + Send + Sync {
     /// The number of weights it is made for.
     fn dim(&self) -> usize;

@@ -3,28 +3,6 @@
 //! One file per operator; in `calculus`, functions made of functions. An operator that acts on each component
 //! alone is written as scalar formulas (`separable`); the loops over slices exist once.
 //!
-//! # How to add a prox
-//!
-//! 1. Make a file named after the function, with a type that holds its parameters. A constructor checks
-//!    them and returns a `Result`; the documentation gives f(x), the prox, its derivatives, the conjugate
-//!    and the source.
-//! 2. Does φ act on each component alone, all alike? Implement `ScalarProx` in branch-free formulas (the
-//!    model is `soft_threshold`) and end with `separable_prox!(Type)`. If not, implement [`Prox`] on slices
-//!    (`l2_norm`). Either way write the derivatives next to the prox: by the argument (transposed, times an
-//!    upstream gradient) and by γ; at a kink take the flat side.
-//! 3. State what is true and useful: `is_convex`, `is_indicator`, `gradient_lipschitz`, and the conjugate
-//!    where it has a formula, for duality gaps. Buffers come from `crate::scratch::with_scratch`, so that
-//!    nothing is allocated per call. A NaN gives a NaN, slices of the wrong length the documented panic.
-//! 4. Name the type in this module and in `lib.rs`.
-//! 5. Add its line to `all` in `tests/cases.rs`: the operator, the proximal operator of its conjugate written
-//!    independently, and the distance of its kinks. That line runs the definition, Moreau's decomposition, firm
-//!    non-expansiveness, projections, Fenchel's equality, the Lipschitz constant, both derivatives against
-//!    finite differences, dirty buffers and all sizes, in both precisions:
-//!
-//! ```text
-//! case("squared l2", SquaredL2, |w, gamma| map(w, |w| w / (1 + 1 / gamma)), smooth),
-//! ```
-//!
 //! Source: Parikh and Boyd, *Proximal Algorithms* (2014); thresholds as activations: \[LO\] II.C–D.
 
 mod affine_set;
@@ -94,6 +72,28 @@ use crate::real::Real;
 /// let norm = SoftThreshold.prox_into(&[2.0, -0.5, -3.0], 1.0, &mut x);
 /// assert_eq!(x, [1.0, 0.0, -2.0]);
 /// assert_eq!(norm, 3.0); // f = ‖·‖₁ at the result
+/// ```
+///
+/// # How to add a prox
+///
+/// 1. Make a file named after the function, with a type that holds its parameters. A constructor checks
+///    them and returns a `Result`; the documentation gives f(x), the prox, its derivatives, the conjugate
+///    and the source.
+/// 2. Does φ act on each component alone, all alike? Implement `ScalarProx` in branch-free formulas (the
+///    model is `soft_threshold`) and end with `separable_prox!(Type)`. If not, implement [`Prox`] on slices
+///    (`l2_norm`). Either way write the derivatives next to the prox: by the argument (transposed, times an
+///    upstream gradient) and by γ; at a kink take the flat side.
+/// 3. State what is true and useful: `is_convex`, `is_indicator`, `gradient_lipschitz`, and the conjugate
+///    where it has a formula, for duality gaps. Buffers come from `crate::scratch::with_scratch`, so that
+///    nothing is allocated per call. A NaN gives a NaN, slices of the wrong length the documented panic.
+/// 4. Name the type in this module and in `lib.rs`.
+/// 5. Add its line to `all` in `tests/cases.rs`: the operator, the proximal operator of its conjugate written
+///    independently, and the distance of its kinks. That line runs the definition, Moreau's decomposition, firm
+///    non-expansiveness, projections, Fenchel's equality, the Lipschitz constant, both derivatives against
+///    finite differences, dirty buffers and all sizes, in both precisions:
+///
+/// ```text
+/// case("squared l2", SquaredL2, |w, gamma| map(w, |w| w / (1 + 1 / gamma)), smooth),
 /// ```
 pub trait Prox<T: Real>: Send + Sync {
     /// f(x); +∞ outside the domain of f.
