@@ -6,4 +6,4 @@ mod gemm;
 mod simd;
 
 pub(crate) use gemm::{MatMut, MatRef, gemm, gemm_scaled};
-pub(crate) use simd::{Vectorise, dispatch, has_fused_multiply_add, vectorised};
+pub(crate) use simd::{Vectorise, dispatch, has_fused_multiply_add, has_wide_gather, vectorised};

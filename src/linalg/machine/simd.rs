@@ -33,12 +33,7 @@ impl<R, F: FnOnce() -> R> Vectorise for F {
 pub(crate) fn dispatch<B: Vectorise>(body: B) -> B::Output {
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("fma")
-        {
+        if has_wide_gather() {
             // SAFETY: the features named on `v4` were just detected.
             return unsafe { v4(body) };
         }
@@ -110,6 +105,19 @@ pub(crate) fn has_fused_multiply_add() -> bool {
     return is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
     #[cfg(not(target_arch = "x86_64"))]
     return cfg!(target_arch = "aarch64");
+}
+
+/// Whether a dispatched loop loads from eight and more places in one instruction: AVX-512.
+#[inline]
+pub(crate) fn has_wide_gather() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("fma");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
 }
 
 #[cfg(target_arch = "x86_64")]
