@@ -18,6 +18,8 @@ use nalgebra::DMatrix;
 use rand::{SeedableRng, rngs::ChaCha8Rng};
 use std::sync::Arc;
 
+mod shared;
+
 fn model() -> ForwardModel<f64> {
     let tau: Vec<f64> = (0..30).map(|i| 8.0 * f64::from(i) / 29.0).collect();
     let grid = FrequencyGrid::uniform(-3.0, 3.0, 20).unwrap();

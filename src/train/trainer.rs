@@ -2,9 +2,11 @@
 //!
 //! A step = forward + backward + Adam over one batch. The batch is cut into chunks of fixed size, each
 //! chunk with buffers and a gradient of its own; gradients are added in the order of the chunks. So the
-//! bits do not depend on the number of threads, and a step allocates nothing.
+//! bits do not depend on the number of threads, and a step allocates nothing. Of several ranks each takes
+//! its share of the batch; their gradients and losses are added in one message.
 
 use super::{Adam, AdamConfig, Schedule};
+use crate::cluster::{Communicator, share};
 use crate::error::{Error, Result, check_len, check_nonnegative, check_not_empty, check_positive};
 use crate::linalg::dispatch;
 use crate::network::{Network, RootSquareError};
@@ -141,6 +143,8 @@ pub struct Trainer<T: Real, N: Network<T>> {
     /// Parameters under the ℓ² penalty.
     penalised: Vec<Range<usize>>,
     steps: usize,
+    /// With several ranks: gradient and loss of this one, then of all.
+    shared: [Vec<T>; 2],
 }
 
 impl<T: Real, N: Network<T>> fmt::Debug for Trainer<T, N> {
@@ -180,7 +184,8 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
             })
             .collect();
         let penalised = network.penalised();
-        Ok(Trainer { network, adam, options, chunks, penalised, steps: 0 })
+        let shared = [Vec::new(), Vec::new()];
+        Ok(Trainer { network, adam, options, chunks, penalised, steps: 0, shared })
     }
 
     /// The network.
@@ -263,57 +268,117 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
         check_len("weights", n, self.network.output_len(), "the network's output")
     }
 
-    fn step_unchecked<S>(&mut self, source: &S, samples: &[usize]) -> f64
+    pub(super) fn step_unchecked<S>(&mut self, source: &S, samples: &[usize]) -> f64
     where
         S: TrainingSource<T> + ?Sized,
     {
-        let rate = self.learning_rate();
+        let loss = self.differentiate(source, samples, samples.len());
+        if loss.is_finite() {
+            self.descend(samples.len().div_ceil(self.options.chunk));
+        }
+        loss
+    }
+
+    /// The same on a batch of which every rank takes its share. Bits depend on the number of ranks.
+    pub(super) fn step_shared<S, C>(
+        &mut self,
+        source: &S,
+        samples: &[usize],
+        communicator: &C,
+    ) -> Result<f64>
+    where
+        S: TrainingSource<T> + ?Sized,
+        C: Communicator<T>,
+    {
+        let count = self.network.parameters().len();
+        let own = share(samples.len(), 1, communicator.rank(), communicator.size());
+        let used = own.len().div_ceil(self.options.chunk);
+        // Threads of the pool never wait for another rank.
+        let loss = parallel::enter(|| self.differentiate(source, &samples[own], samples.len()));
+        let [sent, sums] = &mut self.shared;
+        for buffer in [&mut *sent, &mut *sums] {
+            buffer.resize(count + 1, T::zero());
+        }
+        sent.fill(T::zero());
+        for chunk in &self.chunks[..used] {
+            dispatch(|| sent.iter_mut().zip(&chunk.gradient).for_each(|(s, &g)| *s += g));
+        }
+        sent[count] = T::lit(loss);
+        communicator.all_reduce_sum(sent, sums)?;
+        let loss = sums[count].as_f64();
+        if loss.is_finite() {
+            self.chunks[0].gradient.copy_from_slice(&sums[..count]);
+            parallel::enter(|| self.descend(1));
+        }
+        Ok(loss)
+    }
+
+    /// Gives the parameters of rank 0 to all.
+    pub(super) fn share_parameters<C: Communicator<T>>(&mut self, communicator: &C) -> Result<()> {
+        communicator.broadcast(0, self.network.parameters_mut())
+    }
+
+    /// Frees what a rank of `size` does not need.
+    pub(super) fn keep_share(&mut self, size: usize) {
+        let samples = self.options.batch.div_ceil(size);
+        self.chunks.truncate(samples.div_ceil(self.options.chunk));
+    }
+
+    /// Loss and, in the chunks, gradient over `samples`, both as part of the mean over `of` samples.
+    fn differentiate<S>(&mut self, source: &S, samples: &[usize], of: usize) -> f64
+    where
+        S: TrainingSource<T> + ?Sized,
+    {
         let size = self.options.chunk;
         let chunks = &mut self.chunks[..samples.len().div_ceil(size)];
-        let scale = T::lit(1.0 / samples.len() as f64);
+        let scale = T::lit(1.0 / of as f64);
         let (network, step) = (&self.network, self.steps);
         parallel::for_each_mut(chunks, |i, chunk| {
             let samples = &samples[i * size..samples.len().min((i + 1) * size)];
             chunk.run(network, source, step, samples, scale);
         });
-        let loss = chunks.iter().map(|c| c.total).sum::<f64>() / samples.len() as f64;
-        if loss.is_finite() {
-            if self.options.l2 > 0.0 {
-                // ∂/∂w of l2 Σ w².
-                let factor = T::lit(2.0 * self.options.l2);
-                for range in &self.penalised {
-                    let weights = &network.parameters()[range.clone()];
-                    let gradient = &mut chunks[0].gradient[range.clone()];
-                    dispatch(|| {
-                        gradient.iter_mut().zip(weights).for_each(|(g, &w)| *g += factor * w);
-                    });
-                }
-            }
-            let chunks = &*chunks;
-            let gradients = || chunks.iter().map(|c| &c.gradient[..]);
-            self.adam.step_sum(self.network.parameters_mut(), gradients, rate);
-            self.network.project();
-            self.steps += 1;
-        }
-        loss
+        chunks.iter().map(|c| c.total).sum::<f64>() / of as f64
     }
 
-    /// All whole batches of `order`; the mean loss, or the first that is not finite.
-    pub(super) fn epoch<S>(&mut self, source: &S, order: &[usize]) -> f64
-    where
-        S: TrainingSource<T> + ?Sized,
-    {
+    /// Moves the parameters against the sum of the gradients of the first `used` chunks.
+    fn descend(&mut self, used: usize) {
+        let rate = self.learning_rate();
+        let chunks = &mut self.chunks[..used];
+        if self.options.l2 > 0.0 {
+            // ∂/∂w of l2 Σ w².
+            let factor = T::lit(2.0 * self.options.l2);
+            for range in &self.penalised {
+                let weights = &self.network.parameters()[range.clone()];
+                let gradient = &mut chunks[0].gradient[range.clone()];
+                dispatch(|| {
+                    gradient.iter_mut().zip(weights).for_each(|(g, &w)| *g += factor * w);
+                });
+            }
+        }
+        let chunks = &*chunks;
+        let gradients = || chunks.iter().map(|c| &c.gradient[..]);
+        self.adam.step_sum(self.network.parameters_mut(), gradients, rate);
+        self.network.project();
+        self.steps += 1;
+    }
+
+    /// `step` on all whole batches of `order`; the mean loss, or the first that is not finite.
+    pub(super) fn epoch(
+        &mut self,
+        order: &[usize],
+        mut step: impl FnMut(&mut Self, &[usize]) -> Result<f64>,
+    ) -> Result<f64> {
         let mut total = 0.0;
         let batches = order.chunks_exact(self.options.batch);
         let count = batches.len();
         for samples in batches {
-            let loss = self.step_unchecked(source, samples);
+            let loss = step(self, samples)?;
             if !loss.is_finite() {
-                return loss;
+                return Ok(loss);
             }
             total += loss;
         }
-        total / count as f64
+        Ok(total / count as f64)
     }
 }
 
