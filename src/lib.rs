@@ -43,6 +43,7 @@
 //! | iterations of your own | [`FixedPointMap`], [`iterate`]; around any map [`Relaxed`], [`Accelerated`], [`Anderson`]; splittings [`Admm`], [`DouglasRachford`], [`PrimalDual`] |
 //! | derivatives of an answer | [`Sensitivity`] of maximum entropy; [`Adjoint`] of any [`DifferentiableMap`]'s fixed point |
 //! | networks | [`Rlista`], [`Unrolled`], [`Layer`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`] |
+//! | another device | [`Backend`]: [`Cpu`]; a network trained there by [`train_on`] |
 //! | error bars of an answer | [`Posterior`] of maximum entropy; [`Bootstrap`], [`Jackknife`] of any solver |
 //! | a self-energy | [`SelfEnergy`] |
 //! | a matrix of Green's functions | [`MatrixProblem`], [`MatrixMaxEnt`] |
@@ -75,6 +76,7 @@
 pub struct Readme;
 
 mod cluster;
+mod device;
 mod error;
 mod estimate;
 mod fixed_point;
@@ -106,6 +108,9 @@ mod train;
 #[cfg(feature = "mpi")]
 pub use cluster::MpiCommunicator;
 pub use cluster::{Alone, Communicator, ThreadCommunicator};
+pub use device::{
+    Backend, Continuation, Cpu, CpuPredictor, CpuStepper, Predictor, Stepper, train_on,
+};
 pub use error::{Error, Result};
 pub use estimate::Estimate;
 pub use fixed_point::{

@@ -2,11 +2,9 @@
 //!
 //! A step = forward + backward + Adam over one batch. The batch is cut into chunks of fixed size, each
 //! chunk with buffers and a gradient of its own; gradients are added in the order of the chunks. So the
-//! bits do not depend on the number of threads, and a step allocates nothing. Of several ranks each takes
-//! its share of the batch; their gradients and losses are added in one message.
+//! bits do not depend on the number of threads, and a step allocates nothing.
 
 use super::{Adam, AdamConfig, Schedule};
-use crate::cluster::{Communicator, share};
 use crate::error::{Error, Result, check_len, check_nonnegative, check_not_empty, check_positive};
 use crate::linalg::dispatch;
 use crate::network::{Network, RootSquareError};
@@ -103,7 +101,7 @@ impl TrainOptions {
 }
 
 /// Buffers of one chunk.
-struct Chunk<T, W> {
+pub(super) struct Chunk<T, W> {
     workspace: W,
     /// g of the chunk's samples, a panel.
     input: Vec<T>,
@@ -115,7 +113,7 @@ struct Chunk<T, W> {
     scratch: Vec<f64>,
     loss: RootSquareError<T>,
     /// ∂L/∂parameters, summed over the chunk.
-    gradient: Vec<T>,
+    pub(super) gradient: Vec<T>,
     /// Σ RSE over the chunk.
     total: f64,
 }
@@ -136,15 +134,15 @@ fn check_memory<T: Real, N: Network<T>>(network: &N, options: &TrainOptions) -> 
 
 /// A network with its optimiser and all buffers of a step.
 pub struct Trainer<T: Real, N: Network<T>> {
-    network: N,
+    pub(super) network: N,
     adam: Adam<T>,
-    options: TrainOptions,
-    chunks: Vec<Chunk<T, N::Workspace>>,
+    pub(super) options: TrainOptions,
+    pub(super) chunks: Vec<Chunk<T, N::Workspace>>,
     /// Parameters under the ℓ² penalty.
     penalised: Vec<Range<usize>>,
     steps: usize,
     /// With several ranks: gradient and loss of this one, then of all.
-    shared: [Vec<T>; 2],
+    pub(super) shared: [Vec<T>; 2],
 }
 
 impl<T: Real, N: Network<T>> fmt::Debug for Trainer<T, N> {
@@ -240,6 +238,35 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
     where
         S: TrainingSource<T> + ?Sized,
     {
+        self.check_batch(source, samples)?;
+        Ok(parallel::enter(|| self.step_unchecked(source, samples)))
+    }
+
+    /// The gradient of the mean loss of these samples, at most a batch, written into `gradient`, and that loss; no
+    /// step. For optimisers of one's own, and gradients summed over machines.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step); a `gradient` of another length than the parameters.
+    pub fn gradient<S>(&mut self, source: &S, samples: &[usize], gradient: &mut [T]) -> Result<f64>
+    where
+        S: TrainingSource<T> + ?Sized,
+    {
+        self.check_batch(source, samples)?;
+        let count = self.network.parameters().len();
+        check_len("gradient", gradient.len(), count, "the network's parameters")?;
+        let loss = parallel::enter(|| self.differentiate(source, samples, samples.len()));
+        self.penalise();
+        gradient.fill(T::zero());
+        add_gradients(&self.chunks[..samples.len().div_ceil(self.options.chunk)], gradient);
+        Ok(loss)
+    }
+
+    /// Whether `source` has the network's shape and `samples` are a batch of it.
+    fn check_batch<S: TrainingSource<T> + ?Sized>(
+        &self,
+        source: &S,
+        samples: &[usize],
+    ) -> Result<()> {
         self.check(source)?;
         check_not_empty("samples", samples.len(), 1)?;
         if samples.len() > self.options.batch {
@@ -258,74 +285,18 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
                 expected: "a sample of the set",
             });
         }
-        Ok(parallel::enter(|| self.step_unchecked(source, samples)))
+        Ok(())
     }
 
     /// Whether `source` has the network's shape.
-    pub(super) fn check<S: TrainingSource<T> + ?Sized>(&self, source: &S) -> Result<()> {
+    pub(crate) fn check<S: TrainingSource<T> + ?Sized>(&self, source: &S) -> Result<()> {
         check_len("data", source.input_len(), self.network.input_len(), "the network's input")?;
         let n = source.output_len();
         check_len("weights", n, self.network.output_len(), "the network's output")
     }
 
-    pub(super) fn step_unchecked<S>(&mut self, source: &S, samples: &[usize]) -> f64
-    where
-        S: TrainingSource<T> + ?Sized,
-    {
-        let loss = self.differentiate(source, samples, samples.len());
-        if loss.is_finite() {
-            self.descend(samples.len().div_ceil(self.options.chunk));
-        }
-        loss
-    }
-
-    /// The same on a batch of which every rank takes its share. Bits depend on the number of ranks.
-    pub(super) fn step_shared<S, C>(
-        &mut self,
-        source: &S,
-        samples: &[usize],
-        communicator: &C,
-    ) -> Result<f64>
-    where
-        S: TrainingSource<T> + ?Sized,
-        C: Communicator<T>,
-    {
-        let count = self.network.parameters().len();
-        let own = share(samples.len(), 1, communicator.rank(), communicator.size());
-        let used = own.len().div_ceil(self.options.chunk);
-        // Threads of the pool never wait for another rank.
-        let loss = parallel::enter(|| self.differentiate(source, &samples[own], samples.len()));
-        let [sent, sums] = &mut self.shared;
-        for buffer in [&mut *sent, &mut *sums] {
-            buffer.resize(count + 1, T::zero());
-        }
-        sent.fill(T::zero());
-        for chunk in &self.chunks[..used] {
-            dispatch(|| sent.iter_mut().zip(&chunk.gradient).for_each(|(s, &g)| *s += g));
-        }
-        sent[count] = T::lit(loss);
-        communicator.all_reduce_sum(sent, sums)?;
-        let loss = sums[count].as_f64();
-        if loss.is_finite() {
-            self.chunks[0].gradient.copy_from_slice(&sums[..count]);
-            parallel::enter(|| self.descend(1));
-        }
-        Ok(loss)
-    }
-
-    /// Gives the parameters of rank 0 to all.
-    pub(super) fn share_parameters<C: Communicator<T>>(&mut self, communicator: &C) -> Result<()> {
-        communicator.broadcast(0, self.network.parameters_mut())
-    }
-
-    /// Frees what a rank of `size` does not need.
-    pub(super) fn keep_share(&mut self, size: usize) {
-        let samples = self.options.batch.div_ceil(size);
-        self.chunks.truncate(samples.div_ceil(self.options.chunk));
-    }
-
-    /// Loss and, in the chunks, gradient over `samples`, both as part of the mean over `of` samples.
-    fn differentiate<S>(&mut self, source: &S, samples: &[usize], of: usize) -> f64
+    /// Loss of these samples and, by chunk, its gradient, as parts of the mean over `of` samples.
+    pub(super) fn differentiate<S>(&mut self, source: &S, samples: &[usize], of: usize) -> f64
     where
         S: TrainingSource<T> + ?Sized,
     {
@@ -340,26 +311,41 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
         chunks.iter().map(|c| c.total).sum::<f64>() / of as f64
     }
 
-    /// Moves the parameters against the sum of the gradients of the first `used` chunks.
-    fn descend(&mut self, used: usize) {
-        let rate = self.learning_rate();
-        let chunks = &mut self.chunks[..used];
+    /// Adds the gradient of the ℓ² penalty to that of the first chunk.
+    fn penalise(&mut self) {
         if self.options.l2 > 0.0 {
             // ∂/∂w of l2 Σ w².
             let factor = T::lit(2.0 * self.options.l2);
             for range in &self.penalised {
                 let weights = &self.network.parameters()[range.clone()];
-                let gradient = &mut chunks[0].gradient[range.clone()];
+                let gradient = &mut self.chunks[0].gradient[range.clone()];
                 dispatch(|| {
                     gradient.iter_mut().zip(weights).for_each(|(g, &w)| *g += factor * w);
                 });
             }
         }
-        let chunks = &*chunks;
+    }
+
+    /// Moves the parameters against the gradients of the first `used` chunks and of the penalty.
+    pub(super) fn descend(&mut self, used: usize) {
+        self.penalise();
+        let rate = self.learning_rate();
+        let chunks = &self.chunks[..used];
         let gradients = || chunks.iter().map(|c| &c.gradient[..]);
         self.adam.step_sum(self.network.parameters_mut(), gradients, rate);
         self.network.project();
         self.steps += 1;
+    }
+
+    pub(super) fn step_unchecked<S>(&mut self, source: &S, samples: &[usize]) -> f64
+    where
+        S: TrainingSource<T> + ?Sized,
+    {
+        let loss = self.differentiate(source, samples, samples.len());
+        if loss.is_finite() {
+            self.descend(samples.len().div_ceil(self.options.chunk));
+        }
+        loss
     }
 
     /// `step` on all whole batches of `order`; the mean loss, or the first that is not finite.
@@ -379,6 +365,13 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
             total += loss;
         }
         Ok(total / count as f64)
+    }
+}
+
+/// Adds the gradients of these chunks, in their order.
+pub(super) fn add_gradients<T: Real, W>(chunks: &[Chunk<T, W>], sum: &mut [T]) {
+    for chunk in chunks {
+        dispatch(|| sum.iter_mut().zip(&chunk.gradient).for_each(|(s, &g)| *s += g));
     }
 }
 

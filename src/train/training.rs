@@ -1,17 +1,18 @@
 //! The training loop: shuffles, epochs, validation, observer, and its state between two epochs.
 
+use super::progress::{Best, Progress};
+use super::shared::shared_estimates;
 use super::{Adam, TrainOptions, Trainer};
-use crate::cluster::{Alone, Communicator, agree, digits, gather_columns, share};
+use crate::cluster::{Alone, Communicator, agree};
 use crate::error::{Error, Result, check_finite, check_len, check_not_empty};
-use crate::network::{ErrorSummary, Network, PANEL, apply_samples};
+use crate::network::{ErrorSummary, Network, apply_samples};
 use crate::parallel;
 use crate::real::Real;
 use crate::synthetic::{TrainingSet, TrainingSource};
 use core::fmt;
 use core::ops::ControlFlow;
 use nalgebra::DMatrix;
-use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng, rngs::ChaCha8Rng};
+use rand::Rng;
 
 /// What the observer of [`train`] sees after every epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -140,28 +141,9 @@ pub fn train<T: Real, N: Network<T>, S: TrainingSource<T> + ?Sized>(
 /// ```
 #[derive(Debug)]
 pub struct Training<T: Real, N: Network<T>, C = Alone> {
-    trainer: Trainer<T, N>,
-    communicator: C,
-    seed: [u8; 32],
-    order: Vec<usize>,
-    /// Parameters after the last sound epoch.
-    sound: Vec<T>,
-    best: Option<Best<T>>,
-    /// Of the last whole epoch.
-    validation: Option<ErrorSummary>,
-    epoch: usize,
-    training_loss: Option<f64>,
-    /// Of a run that has ended before its last epoch.
-    status: Option<TrainingStatus>,
-}
-
-/// The epoch of the least mean validation error.
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-struct Best<T> {
-    epoch: usize,
-    validation: ErrorSummary,
-    parameters: Vec<T>,
+    pub(super) trainer: Trainer<T, N>,
+    pub(super) communicator: C,
+    pub(super) progress: Progress<T>,
 }
 
 /// All of a training run between two epochs: network, optimiser, seed, counters and best weights. A run
@@ -206,21 +188,8 @@ impl<T: Real, N: Network<T>> Training<T, N> {
         let batch = options.batch.min(source.epoch_len());
         let trainer = Trainer::new(network, TrainOptions { batch, ..*options })?;
         trainer.check(source)?;
-        let mut seed = [0; 32];
-        rng.fill_bytes(&mut seed);
-        let sound = trainer.network().parameters().to_vec();
-        Ok(Training {
-            trainer,
-            communicator: Alone,
-            seed,
-            order: (0..source.epoch_len()).collect(),
-            sound,
-            best: None,
-            validation: None,
-            epoch: 0,
-            training_loss: None,
-            status: None,
-        })
+        let progress = Progress::new(source.epoch_len(), trainer.network().parameters(), rng);
+        Ok(Training { trainer, communicator: Alone, progress })
     }
 
     /// Goes on where `state` was taken, over the same source.
@@ -240,120 +209,18 @@ impl<T: Real, N: Network<T>> Training<T, N> {
         let mut trainer = Trainer::new(state.network, state.options)?;
         trainer.check(source)?;
         trainer.restore(state.adam, state.steps)?;
-        let sound = trainer.network().parameters().to_vec();
+        let parameters = trainer.network().parameters();
         if let Some(best) = &state.best {
-            check_len("best", best.parameters.len(), sound.len(), "the network's parameters")?;
+            let found = best.parameters.len();
+            check_len("best", found, parameters.len(), "the network's parameters")?;
             check_finite("best", &best.parameters)?;
         }
-        Ok(Training {
-            trainer,
-            communicator: Alone,
-            seed: state.seed,
-            order: (0..source.epoch_len()).collect(),
-            sound,
-            best: state.best,
-            validation: state.validation,
-            epoch: state.epoch,
-            training_loss: state.training_loss,
-            status: None,
-        })
-    }
-
-    /// The same run on all ranks of `communicator`, each of which has made it from the same source and
-    /// options, or resumed it from the same state.
-    ///
-    /// Every rank takes its share of each batch and of the validation set; gradients and losses are added,
-    /// in one message of as many numbers as there are parameters. Parameters and seed are those of rank 0.
-    /// A run ends on all ranks when it ends on one: by divergence, out of patience, or stopped by the
-    /// observer of any of them; an error of one rank is one of all. The same bits for a fixed number of
-    /// ranks, and the same result to rounding for any.
-    ///
-    /// Sources that draw samples when they are used ([`SampleStream`](crate::SampleStream)) draw a rank's
-    /// share alone; a [`TrainingSet`] every rank holds whole.
-    ///
-    /// ```
-    /// use fredholm::*;
-    /// # use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
-    /// # use std::ops::ControlFlow;
-    /// # let tau = [0.0, 2.0, 4.0, 6.0, 8.0];
-    /// # let grid = FrequencyGrid::uniform(-3.0, 3.0, 8)?;
-    /// # let noise = Whitening::from_errors(&[1e-4; 5])?;
-    /// # let model = ForwardModel::new(&FermionTime::new(8.0)?, &tau, &grid, noise)?;
-    /// // What every rank does; with MPI, `communicator` is an `MpiCommunicator`.
-    /// let program = |communicator: &dyn Communicator<f32>| -> Result<Rlista> {
-    ///     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    ///     let (mixture, noise) = (GaussianMixture::default(), NoiseLevel::Uniform(1e-4));
-    ///     let stream = SampleStream::new(&mixture, &model, None, &noise, 64, &mut rng)?;
-    ///     let shape = UnrolledArchitecture::rlista(5, 8, 2);
-    ///     let network = Rlista::random(shape, SoftThreshold, &Initialization::default(), &mut rng)?;
-    ///     let options = TrainOptions { batch: 16, ..TrainOptions::scaled(2, 64) };
-    ///     let training = Training::new(network, &stream, &options, &mut rng)?;
-    ///     let (network, report) = training
-    ///         .with_communicator(communicator)?
-    ///         .run(&stream, None, |_| ControlFlow::Continue(()))?;
-    ///     assert_eq!(report.steps, 8);
-    ///     Ok(network)
-    /// };
-    /// let ranks = ThreadCommunicator::group(2);
-    /// std::thread::scope(|scope| {
-    ///     let ranks: Vec<_> =
-    ///         ranks.into_iter().map(|rank| scope.spawn(|| program(&{ rank }))).collect();
-    ///     let mut networks = ranks.into_iter().map(|rank| rank.join().unwrap());
-    ///     assert_eq!(networks.next().unwrap()?, networks.next().unwrap()?);
-    ///     Ok(())
-    /// })
-    /// # .and_then(|()| program(&Alone).map(drop))
-    /// # as Result<()>
-    /// ```
-    ///
-    /// # Errors
-    /// Ranks whose runs differ in the numbers of parameters, of samples, of a batch, of epochs or steps; a
-    /// rank that cannot be reached.
-    pub fn with_communicator<C: Communicator<T>>(
-        self,
-        communicator: C,
-    ) -> Result<Training<T, N, C>> {
-        let Training {
-            mut trainer,
-            communicator: _,
-            mut seed,
-            order,
-            mut sound,
-            best,
-            validation,
-            epoch,
-            training_loss,
-            status,
-        } = self;
-        if communicator.size() > 1 {
-            let counts = [
-                sound.len(),
-                order.len(),
-                trainer.options().batch,
-                trainer.options().epochs,
-                epoch,
-                trainer.steps(),
-            ];
-            check_alike(&communicator, &counts)?;
-            let mut bytes = seed.map(|byte| T::lit(byte.into()));
-            communicator.broadcast(0, &mut bytes)?;
-            seed = bytes.map(|byte| byte.as_f64() as u8);
-            trainer.share_parameters(&communicator)?;
-            sound.copy_from_slice(trainer.network().parameters());
-            trainer.keep_share(communicator.size());
-        }
-        Ok(Training {
-            trainer,
-            communicator,
-            seed,
-            order,
-            sound,
-            best,
-            validation,
-            epoch,
-            training_loss,
-            status,
-        })
+        let mut progress = Progress::resume(source.epoch_len(), parameters, state.seed);
+        progress.best = state.best;
+        progress.validation = state.validation;
+        progress.epoch = state.epoch;
+        progress.training_loss = state.training_loss;
+        Ok(Training { trainer, communicator: Alone, progress })
     }
 }
 
@@ -368,12 +235,12 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
             network: self.trainer.network().clone(),
             adam: self.trainer.adam().clone(),
             options: *self.trainer.options(),
-            seed: self.seed,
-            epoch: self.epoch,
+            seed: self.progress.seed,
+            epoch: self.progress.epoch,
             steps: self.trainer.steps(),
-            training_loss: self.training_loss,
-            validation: self.validation,
-            best: self.best.clone(),
+            training_loss: self.progress.training_loss,
+            validation: self.progress.validation,
+            best: self.progress.best.clone(),
         }
     }
 
@@ -397,7 +264,7 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
 
     /// Ends the run: the next epoch will not be, on no rank of several.
     pub fn stop(&mut self) {
-        self.status = Some(TrainingStatus::Stopped);
+        self.progress.stop();
     }
 
     /// One epoch, then the errors over the validation set; `None` once the run has ended. All ranks of
@@ -412,27 +279,14 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
         validation: Option<&TrainingSet<T>>,
     ) -> Result<Option<EpochInfo>> {
         let options = *self.trainer.options();
-        let shared = self.communicator.size() > 1;
         agree(&self.communicator, self.check(source, validation))?;
-        if shared {
-            let stopped = matches!(self.status, Some(TrainingStatus::Stopped));
-            let mut anywhere = [T::zero()];
-            let here = if stopped { T::one() } else { T::zero() };
-            self.communicator.all_reduce_sum(&[here], &mut anywhere)?;
-            if anywhere[0] > T::zero() {
-                self.stop();
-            }
-        }
-        if self.status.is_some() || self.epoch >= options.epochs {
+        self.share_stop()?;
+        if self.progress.is_over(&options) {
             return Ok(None);
         }
-        let epoch = self.epoch + 1;
-        let mut stream = ChaCha8Rng::from_seed(self.seed);
-        stream.set_stream(epoch as u64);
-        self.order.iter_mut().zip(0..).for_each(|(place, i)| *place = i);
-        self.order.shuffle(&mut stream);
-        let (trainer, order, communicator) = (&mut self.trainer, &self.order, &self.communicator);
-        let loss = if shared {
+        let (trainer, communicator) = (&mut self.trainer, &self.communicator);
+        let order = self.progress.shuffle();
+        let loss = if communicator.size() > 1 {
             let loss =
                 trainer.epoch(order, |t, batch| t.step_shared(source, batch, communicator))?;
             // Machines that round differently do not drift apart.
@@ -443,38 +297,25 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
                 trainer.epoch(order, |t, batch| Ok(t.step_unchecked(source, batch)))
             })?
         };
-        let parameters = trainer.network().parameters();
-        if !loss.is_finite() || parameters.iter().any(|p| !p.is_finite()) {
-            self.status = Some(TrainingStatus::Diverged { epoch, step: trainer.steps() });
-            trainer.network_mut().parameters_mut().copy_from_slice(&self.sound);
+        let (steps, parameters) = (trainer.steps(), trainer.network().parameters());
+        if let Err(sound) = self.progress.accept(loss, parameters, steps) {
+            trainer.network_mut().parameters_mut().copy_from_slice(sound);
             return Ok(None);
         }
-        self.sound.copy_from_slice(parameters);
-        self.epoch = epoch;
-        self.training_loss = Some(loss);
-        self.validation = match validation {
+        let validation = match validation {
             Some(set) => {
                 let estimates = shared_estimates(trainer.network(), set.data(), communicator)?;
                 Some(set.score(&estimates)?)
             }
             None => None,
         };
-        if let Some(validation) = self.validation {
-            if self.best.as_ref().is_none_or(|best| validation.mean < best.validation.mean) {
-                let parameters = self.sound.clone();
-                self.best = Some(Best { epoch, validation, parameters });
-            }
-            let waited = epoch - self.best.as_ref().map_or(0, |best| best.epoch);
-            if options.patience.is_some_and(|patience| waited > 0 && waited >= patience) {
-                self.status = Some(TrainingStatus::OutOfPatience);
-            }
-        }
+        self.progress.judge(validation, &options);
         Ok(Some(EpochInfo {
-            epoch,
+            epoch: self.progress.epochs(),
             epochs: options.epochs,
             steps: self.trainer.steps(),
             training_loss: loss,
-            validation: self.validation,
+            validation,
             learning_rate: self.trainer.learning_rate(),
         }))
     }
@@ -486,7 +327,7 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
         validation: Option<&TrainingSet<T>>,
     ) -> Result<()> {
         self.trainer.check(source)?;
-        check_not_empty("source", source.epoch_len(), self.order.len())?;
+        check_not_empty("source", source.epoch_len(), self.progress.samples())?;
         validation.map_or(Ok(()), |set| self.trainer.check(set))
     }
 
@@ -498,67 +339,19 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
     /// The network, with the weights of its best epoch if there was a validation and the options want
     /// them, and the report of the run.
     pub fn finish(self) -> (N, TrainingReport) {
-        let (epochs, steps) = (self.epoch, self.trainer.steps());
-        let keep = self.trainer.options().keep_best;
-        let mut validation = self.validation;
+        let (options, steps) = (*self.trainer.options(), self.trainer.steps());
         let mut network = self.trainer.into_network();
-        let best = self.best.filter(|_| keep);
-        if let Some(best) = &best {
-            network.parameters_mut().copy_from_slice(&best.parameters);
-            validation = Some(best.validation);
+        let (best, report) = self.progress.finish(&options, steps);
+        if let Some(best) = best {
+            network.parameters_mut().copy_from_slice(&best);
         }
-        let report = TrainingReport {
-            status: self.status.unwrap_or(TrainingStatus::Completed),
-            epochs,
-            steps,
-            training_loss: self.training_loss.unwrap_or(f64::NAN),
-            validation,
-            best_epoch: best.map(|best| best.epoch),
-        };
         (network, report)
     }
 }
 
 /// A network's answers to data in columns.
-pub(super) fn estimates<T: Real, N: Network<T>>(network: &N, data: &DMatrix<T>) -> DMatrix<T> {
+pub(crate) fn estimates<T: Real, N: Network<T>>(network: &N, data: &DMatrix<T>) -> DMatrix<T> {
     let mut answers = DMatrix::zeros(network.output_len(), data.ncols());
     apply_samples(network, data.as_slice(), answers.as_mut_slice());
     answers
-}
-
-/// The same on every rank, each of which has computed its share of whole panels.
-fn shared_estimates<T: Real, N: Network<T>>(
-    network: &N,
-    data: &DMatrix<T>,
-    communicator: &impl Communicator<T>,
-) -> Result<DMatrix<T>> {
-    let (rank, size, count) = (communicator.rank(), communicator.size(), data.ncols());
-    if size == 1 {
-        return Ok(estimates(network, data));
-    }
-    let own = share(count, PANEL, rank, size);
-    let own = estimates(network, &data.columns(own.start, own.len()).into_owned());
-    let all = gather_columns(communicator, own, count, PANEL)?;
-    let mut all = all.unwrap_or_else(|| DMatrix::zeros(network.output_len(), count));
-    communicator.broadcast(0, all.as_mut_slice())?;
-    Ok(all)
-}
-
-/// `Err` on every rank unless `counts` are the same on all.
-fn check_alike<T: Real>(communicator: &impl Communicator<T>, counts: &[usize]) -> Result<()> {
-    let digits: Vec<T> = counts.iter().flat_map(|&count| digits(count)).collect();
-    let mut first = digits.clone();
-    communicator.broadcast(0, &mut first)?;
-    agree(
-        communicator,
-        if first == digits {
-            Ok(())
-        } else {
-            Err(Error::Unsupported {
-                argument: "communicator",
-                value: "ranks with different runs",
-                expected: "the same network, source, options and state on all ranks",
-            })
-        },
-    )
 }
