@@ -139,8 +139,8 @@ pub use nalgebra;
 pub use network::{
     BoundLayer, ConvolutionArchitecture, ConvolutionNetwork, ConvolutionWorkspace,
     DenseArchitecture, DenseNetwork, DenseWorkspace, ErrorSummary, Front, Head, Headed,
-    HeadedWorkspace, Initialization, Layer, LayerCoherence, Network, RootSquareError, Unrolled,
-    UnrolledArchitecture, UnrolledWorkspace, WeightDistribution, average_coherence,
+    HeadedWorkspace, Initialization, Layer, LayerCoherence, Network, RootSquareError, Thresholds,
+    Unrolled, UnrolledArchitecture, UnrolledWorkspace, WeightDistribution, average_coherence,
     mutual_coherence,
 };
 pub use noise::{

@@ -11,6 +11,7 @@
 //!
 //! Source: learned-optimizers paper (\[LO\]), II.D and appendix A.
 
+mod activation;
 mod architecture;
 mod coherence;
 mod convolution;
@@ -29,7 +30,7 @@ mod stored;
 mod tests;
 mod unrolled;
 
-pub use architecture::{Initialization, UnrolledArchitecture, WeightDistribution};
+pub use architecture::{Initialization, Thresholds, UnrolledArchitecture, WeightDistribution};
 pub use coherence::{LayerCoherence, average_coherence, mutual_coherence};
 pub use convolution::{ConvolutionArchitecture, ConvolutionNetwork, ConvolutionWorkspace};
 pub use dense::{DenseArchitecture, DenseNetwork, DenseWorkspace};

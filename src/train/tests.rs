@@ -3,7 +3,7 @@ use crate::error::Error;
 use crate::grid::FrequencyGrid;
 use crate::kernel::FermionTime;
 use crate::network::{
-    Front, Head, Headed, Initialization, Network, Unrolled, UnrolledArchitecture,
+    Front, Head, Headed, Initialization, Network, Thresholds, Unrolled, UnrolledArchitecture,
 };
 use crate::noise::Whitening;
 use crate::problem::{ForwardModel, Problem};
@@ -148,6 +148,28 @@ fn thresholds_are_never_negative() {
     }
     assert!(touched, "no threshold was ever projected: the test shows nothing");
     assert_eq!(trainer.steps(), 200);
+}
+
+#[test]
+fn thresholds_of_components_and_relaxations_are_learned() {
+    let config = RlistaConfig {
+        depth: 3,
+        learned_relaxation: true,
+        thresholds: Thresholds::PerComponent,
+        options: options(5),
+        ..RlistaConfig::default()
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let training = set::<f64>(1000, 1);
+    let estimator = Rlista::train(&training, &config, &mut rng, go).unwrap();
+    let (etas, thetas) = (estimator.network().relaxations(), estimator.network().thresholds());
+    assert_eq!((etas.len(), thetas.len()), (3, 60));
+    assert!(etas.iter().all(|&eta| (1e-3..=1.0).contains(&eta) && (eta - 0.5).abs() > 1e-3));
+    assert!(thetas.iter().all(|&theta| theta >= 0.0));
+    let spread = thetas.iter().fold(0.0, |top, &theta| f64::max(top, (theta - thetas[0]).abs()));
+    assert!(spread > 1e-3, "{thetas:?}");
+    let error = estimator.evaluate(&set(500, 2)).unwrap().mean;
+    assert!(error < 0.5 * mean_spectrum_error(&set::<f64>(500, 2)), "{error}");
 }
 
 #[test]
