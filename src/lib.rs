@@ -180,6 +180,7 @@ pub use synthetic::{
     AugmentedSet, GaussianMixture, NoiseLevel, PeakRange, SampleStream, TrainingSet, TrainingSource,
 };
 pub use train::{
-    Adam, AdamConfig, EpochInfo, Estimator, Rlista, RlistaConfig, Robustness, Schedule,
-    TrainOptions, Trainer, Training, TrainingReport, TrainingState, TrainingStatus, train,
+    Adam, AdamConfig, DivergenceOrigin, EpochInfo, Estimator, Rlista, RlistaConfig, Robustness,
+    Schedule, TrainOptions, Trainer, Training, TrainingReport, TrainingState, TrainingStatus,
+    train,
 };

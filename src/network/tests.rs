@@ -20,7 +20,7 @@ pub(super) fn network<T: Real, P: Prox<T>>(depth: usize, eta: f64, prox: P) -> U
 }
 
 /// The same with η_l and thresholds of each component learned, no two of them alike.
-fn learned<T: Real, P: Prox<T>>(depth: usize, eta: f64, prox: P) -> Unrolled<T, P> {
+pub(super) fn learned<T: Real, P: Prox<T>>(depth: usize, eta: f64, prox: P) -> Unrolled<T, P> {
     let mut network = unrolled(
         UnrolledArchitecture {
             relaxation: T::lit(eta),

@@ -310,6 +310,34 @@ impl<T: Real, P: Prox<T>> Network<T> for Unrolled<T, P> {
         vec![0..(depth - 1) * output * input, stacked..stacked + (depth - 1) * output * output]
     }
 
+    fn depth(&self) -> usize {
+        self.architecture.depth
+    }
+
+    fn layer_parameters(&self, layer: usize) -> Vec<Range<usize>> {
+        let UnrolledArchitecture { input, output, learned_relaxation, .. } = self.architecture;
+        let block = |start: usize, size: usize| start + layer * size..start + (layer + 1) * size;
+        let Range { start, end } = self.thresholds_range();
+        let (stacked, thresholds) = (self.stacked(), self.architecture.layer_thresholds());
+        vec![
+            block(0, output * input),
+            block(stacked, output * output),
+            block(start, thresholds),
+            block(end, usize::from(learned_relaxation)),
+        ]
+    }
+
+    /// The iterate a_{l+1}.
+    fn layer_output<'w>(
+        &self,
+        layer: usize,
+        batch: usize,
+        workspace: &'w UnrolledWorkspace<T>,
+    ) -> Option<&'w [T]> {
+        let panel = self.architecture.output * batch;
+        workspace.a.get(layer * panel..(layer + 1) * panel)
+    }
+
     fn project(&mut self) {
         let Range { start, end } = self.thresholds_range();
         for theta in &mut self.parameters[start..end] {

@@ -6,13 +6,14 @@
 
 use super::trainer::add_gradients;
 use super::training::estimates;
-use super::{Trainer, Training};
+use super::{DivergenceOrigin, Trainer, Training};
 use crate::cluster::{Communicator, agree, digits, gather_columns, share};
 use crate::error::{Error, Result};
 use crate::network::{Network, PANEL};
 use crate::parallel;
 use crate::real::Real;
 use crate::synthetic::TrainingSource;
+use core::ops::ControlFlow;
 use nalgebra::DMatrix;
 
 impl<T: Real, N: Network<T>> Training<T, N> {
@@ -108,11 +109,12 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
 }
 
 impl<T: Real, N: Network<T>> Trainer<T, N> {
-    /// One step on a batch of which every rank takes its share; the mean loss before it. Bits depend on the number of ranks.
+    /// A step, unless the loss is above `limit`, on a batch of which every rank takes its share; the mean loss. Bits depend on the number of ranks.
     pub(super) fn step_shared<S, C>(
         &mut self,
         source: &S,
         samples: &[usize],
+        limit: f64,
         communicator: &C,
     ) -> Result<f64>
     where
@@ -132,11 +134,32 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
         sent[count] = T::lit(loss);
         communicator.all_reduce_sum(sent, sums)?;
         let loss = sums[count].as_f64();
-        if loss.is_finite() {
+        if loss <= limit {
             self.chunks[0].gradient.copy_from_slice(&sums[..count]);
             parallel::enter(|| self.descend(1));
         }
         Ok(loss)
+    }
+
+    /// What went wrong in an epoch with this outcome, if anything did: the same on all ranks.
+    pub(super) fn origin<C: Communicator<T>>(
+        &mut self,
+        outcome: ControlFlow<f64, f64>,
+        communicator: &C,
+    ) -> Result<Option<DivergenceOrigin>> {
+        if let Some(origin) = DivergenceOrigin::in_parameters(&self.network) {
+            return Ok(Some(origin));
+        }
+        let ControlFlow::Break(loss) = outcome else { return Ok(None) };
+        let own = share(self.options.batch, 1, communicator.rank(), communicator.size());
+        let mut layers = vec![T::zero(); self.network.depth()];
+        if let Some(layer) = self.unsound_layer(own.len(), loss) {
+            layers[layer] = T::one();
+        }
+        let mut all = layers.clone();
+        communicator.all_reduce_sum(&layers, &mut all)?;
+        let first = all.iter().position(|&ranks| ranks > T::zero());
+        Ok(Some(DivergenceOrigin::of_activations(first)))
     }
 
     /// Gives the parameters of rank 0 to all.

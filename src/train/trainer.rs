@@ -4,7 +4,8 @@
 //! chunk with buffers and a gradient of its own; gradients are added in the order of the chunks. So the
 //! bits do not depend on the number of threads, and a step allocates nothing.
 
-use super::{Adam, AdamConfig, Schedule};
+use super::divergence::EXPLOSION;
+use super::{Adam, AdamConfig, DivergenceOrigin, Schedule};
 use crate::error::{Error, Result, check_len, check_nonnegative, check_not_empty, check_positive};
 use crate::linalg::dispatch;
 use crate::network::{Network, RootSquareError};
@@ -12,7 +13,7 @@ use crate::parallel;
 use crate::real::Real;
 use crate::synthetic::TrainingSource;
 use core::fmt;
-use core::ops::Range;
+use core::ops::{ControlFlow, Range};
 
 /// How to train.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -239,7 +240,7 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
         S: TrainingSource<T> + ?Sized,
     {
         self.check_batch(source, samples)?;
-        Ok(parallel::enter(|| self.step_unchecked(source, samples)))
+        Ok(parallel::enter(|| self.step_unchecked(source, samples, f64::MAX)))
     }
 
     /// The gradient of the mean loss of these samples, at most a batch, written into `gradient`, and that loss; no
@@ -337,34 +338,51 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
         self.steps += 1;
     }
 
-    pub(super) fn step_unchecked<S>(&mut self, source: &S, samples: &[usize]) -> f64
+    /// A step, unless the loss is above `limit` or no number.
+    pub(super) fn step_unchecked<S>(&mut self, source: &S, samples: &[usize], limit: f64) -> f64
     where
         S: TrainingSource<T> + ?Sized,
     {
         let loss = self.differentiate(source, samples, samples.len());
-        if loss.is_finite() {
+        if loss <= limit {
             self.descend(samples.len().div_ceil(self.options.chunk));
         }
         loss
     }
 
-    /// `step` on all whole batches of `order`; the mean loss, or the first that is not finite.
+    /// `step` on all whole batches of `order`, each with the limit of its loss: their mean loss, or the first
+    /// that is above its limit or no number, whose step was not done.
     pub(super) fn epoch(
         &mut self,
         order: &[usize],
-        mut step: impl FnMut(&mut Self, &[usize]) -> Result<f64>,
-    ) -> Result<f64> {
-        let mut total = 0.0;
+        mut step: impl FnMut(&mut Self, &[usize], f64) -> Result<f64>,
+    ) -> Result<ControlFlow<f64, f64>> {
+        let (mut total, mut limit) = (0.0, f64::MAX);
         let batches = order.chunks_exact(self.options.batch);
         let count = batches.len();
-        for samples in batches {
-            let loss = step(self, samples)?;
-            if !loss.is_finite() {
-                return Ok(loss);
+        for (i, samples) in batches.enumerate() {
+            let loss = step(self, samples, limit)?;
+            if loss > limit || loss.is_nan() {
+                return Ok(ControlFlow::Break(loss));
+            }
+            if i == 0 && loss > 0.0 {
+                limit = EXPLOSION * loss;
             }
             total += loss;
         }
-        Ok(total / count as f64)
+        Ok(ControlFlow::Continue(total / count as f64))
+    }
+
+    /// The first layer, counted from 0, that went wrong in the last step, of `samples` samples and with this
+    /// loss, which was not done.
+    pub(super) fn unsound_layer(&mut self, samples: usize, loss: f64) -> Option<usize> {
+        let (network, size) = (&self.network, self.options.chunk);
+        let chunks = self.chunks.iter_mut().zip((0..samples).step_by(size));
+        let layers = chunks.filter_map(|(chunk, start)| {
+            let input = &chunk.input[..network.input_len() * size.min(samples - start)];
+            DivergenceOrigin::in_activations(network, input, &mut chunk.workspace, loss)
+        });
+        layers.min()
     }
 }
 

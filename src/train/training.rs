@@ -2,7 +2,7 @@
 
 use super::progress::{Best, Progress};
 use super::shared::shared_estimates;
-use super::{Adam, TrainOptions, Trainer};
+use super::{Adam, DivergenceOrigin, TrainOptions, Trainer};
 use crate::cluster::{Alone, Communicator, agree};
 use crate::error::{Error, Result, check_finite, check_len, check_not_empty};
 use crate::network::{ErrorSummary, Network, apply_samples};
@@ -42,12 +42,15 @@ pub enum TrainingStatus {
     Stopped,
     /// The validation error has not improved for [`TrainOptions::patience`] epochs.
     OutOfPatience,
-    /// Loss or parameters became NaN or infinite; the parameters of the last sound epoch are kept.
+    /// Loss or parameters became NaN or infinite, or the loss rose to a million times that of the epoch's first
+    /// step; the parameters of the best epoch, or of the last sound one, are kept.
     Diverged {
         /// The epoch it happened in, counted from 1.
         epoch: usize,
         /// The steps done before.
         step: usize,
+        /// What went wrong first.
+        origin: DivergenceOrigin,
     },
 }
 
@@ -59,9 +62,9 @@ impl fmt::Display for TrainingStatus {
             TrainingStatus::OutOfPatience => {
                 f.write_str("stopped, the validation error does not improve any more")
             }
-            TrainingStatus::Diverged { epoch, step } => write!(
+            TrainingStatus::Diverged { epoch, step, origin } => write!(
                 f,
-                "diverged in epoch {epoch} after step {step}, weights of the epoch before kept: \
+                "diverged in epoch {epoch} after step {step}, first in {origin}, sound weights kept: \
                  lower the learning rate"
             ),
         }
@@ -286,22 +289,27 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
         }
         let (trainer, communicator) = (&mut self.trainer, &self.communicator);
         let order = self.progress.shuffle();
-        let loss = if communicator.size() > 1 {
-            let loss =
-                trainer.epoch(order, |t, batch| t.step_shared(source, batch, communicator))?;
+        let outcome = if communicator.size() > 1 {
+            let outcome = trainer.epoch(order, |trainer, batch, limit| {
+                trainer.step_shared(source, batch, limit, communicator)
+            })?;
             // Machines that round differently do not drift apart.
             trainer.share_parameters(communicator)?;
-            loss
+            outcome
         } else {
             parallel::enter(|| {
-                trainer.epoch(order, |t, batch| Ok(t.step_unchecked(source, batch)))
+                trainer.epoch(order, |trainer, batch, limit| {
+                    Ok(trainer.step_unchecked(source, batch, limit))
+                })
             })?
         };
-        let (steps, parameters) = (trainer.steps(), trainer.network().parameters());
-        if let Err(sound) = self.progress.accept(loss, parameters, steps) {
+        if let Some(origin) = trainer.origin(outcome, communicator)? {
+            let sound = self.progress.diverge(origin, trainer.steps());
             trainer.network_mut().parameters_mut().copy_from_slice(sound);
             return Ok(None);
         }
+        let (ControlFlow::Continue(loss) | ControlFlow::Break(loss)) = outcome;
+        self.progress.accept(loss, trainer.network().parameters());
         let validation = match validation {
             Some(set) => {
                 let estimates = shared_estimates(trainer.network(), set.data(), communicator)?;
