@@ -51,7 +51,7 @@ impl<T: Real> Cholesky<T> {
         self.n = n;
         let stride = self.stride;
         let z = MatRef::strided(z, z.len() / stride, n, stride, 1);
-        gemm(MatMut::strided(&mut self.a, n, n, stride, 1), z.t(), z, false);
+        gemm(MatMut::with_stride(&mut self.a, n, n, stride), z.t(), z, false);
         for i in 0..n {
             self.a[i * stride + i] += shift;
         }
