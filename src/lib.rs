@@ -43,6 +43,7 @@
 //! | iterations of your own | [`FixedPointMap`], [`iterate`]; around any map [`Relaxed`], [`Accelerated`], [`Anderson`]; splittings [`Admm`], [`DouglasRachford`], [`PrimalDual`] |
 //! | derivatives of an answer | [`Sensitivity`] of maximum entropy; [`Adjoint`] of any [`DifferentiableMap`]'s fixed point |
 //! | networks | [`Rlista`], [`Unrolled`], [`Layer`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`] |
+//! | another device | [`Backend`]: [`Cpu`]; a network trained there by [`train_on`] |
 //! | error bars of an answer | [`Posterior`] of maximum entropy; [`Bootstrap`], [`Jackknife`] of any solver |
 //! | a self-energy | [`SelfEnergy`] |
 //! | a matrix of Green's functions | [`MatrixProblem`], [`MatrixMaxEnt`] |
@@ -71,6 +72,7 @@
 #[doc = include_str!("../README.md")]
 pub struct Readme;
 
+mod device;
 mod error;
 mod estimate;
 mod fixed_point;
@@ -99,6 +101,9 @@ mod synthetic;
 mod test_support;
 mod train;
 
+pub use device::{
+    Backend, Continuation, Cpu, CpuPredictor, CpuStepper, Predictor, Stepper, train_on,
+};
 pub use error::{Error, Result};
 pub use estimate::Estimate;
 pub use fixed_point::{

@@ -47,11 +47,7 @@ fn warm_steps() {
 #[test]
 fn a_warm_step_allocates_nothing() {
     #[cfg(feature = "rayon")]
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .unwrap()
-        .install(warm_steps);
+    rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(warm_steps);
     #[cfg(not(feature = "rayon"))]
     warm_steps();
 }

@@ -11,6 +11,7 @@
 
 mod adam;
 mod estimator;
+mod progress;
 mod rlista;
 mod robustness;
 mod schedule;
@@ -21,8 +22,10 @@ mod training;
 
 pub use adam::{Adam, AdamConfig};
 pub use estimator::Estimator;
+pub(crate) use progress::Progress;
 pub use rlista::{Rlista, RlistaConfig};
 pub use robustness::Robustness;
 pub use schedule::Schedule;
 pub use trainer::{TrainOptions, Trainer};
+pub(crate) use training::estimates;
 pub use training::{EpochInfo, Training, TrainingReport, TrainingState, TrainingStatus, train};

@@ -235,6 +235,36 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
     where
         S: TrainingSource<T> + ?Sized,
     {
+        self.check_batch(source, samples)?;
+        Ok(parallel::enter(|| self.step_unchecked(source, samples)))
+    }
+
+    /// The gradient of the mean loss of these samples, at most a batch, written into `gradient`, and that loss; no
+    /// step. For optimisers of one's own, and gradients summed over machines.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step); a `gradient` of another length than the parameters.
+    pub fn gradient<S>(&mut self, source: &S, samples: &[usize], gradient: &mut [T]) -> Result<f64>
+    where
+        S: TrainingSource<T> + ?Sized,
+    {
+        self.check_batch(source, samples)?;
+        let count = self.network.parameters().len();
+        check_len("gradient", gradient.len(), count, "the network's parameters")?;
+        let loss = parallel::enter(|| self.differentiate(source, samples));
+        gradient.fill(T::zero());
+        for chunk in &self.chunks[..samples.len().div_ceil(self.options.chunk)] {
+            gradient.iter_mut().zip(&chunk.gradient).for_each(|(sum, &g)| *sum += g);
+        }
+        Ok(loss)
+    }
+
+    /// Whether `source` has the network's shape and `samples` are a batch of it.
+    fn check_batch<S: TrainingSource<T> + ?Sized>(
+        &self,
+        source: &S,
+        samples: &[usize],
+    ) -> Result<()> {
         self.check(source)?;
         check_not_empty("samples", samples.len(), 1)?;
         if samples.len() > self.options.batch {
@@ -253,21 +283,21 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
                 expected: "a sample of the set",
             });
         }
-        Ok(parallel::enter(|| self.step_unchecked(source, samples)))
+        Ok(())
     }
 
     /// Whether `source` has the network's shape.
-    pub(super) fn check<S: TrainingSource<T> + ?Sized>(&self, source: &S) -> Result<()> {
+    pub(crate) fn check<S: TrainingSource<T> + ?Sized>(&self, source: &S) -> Result<()> {
         check_len("data", source.input_len(), self.network.input_len(), "the network's input")?;
         let n = source.output_len();
         check_len("weights", n, self.network.output_len(), "the network's output")
     }
 
-    fn step_unchecked<S>(&mut self, source: &S, samples: &[usize]) -> f64
+    /// Loss and gradients of these samples, the gradients by chunk, with that of the ℓ² penalty in the first.
+    fn differentiate<S>(&mut self, source: &S, samples: &[usize]) -> f64
     where
         S: TrainingSource<T> + ?Sized,
     {
-        let rate = self.learning_rate();
         let size = self.options.chunk;
         let chunks = &mut self.chunks[..samples.len().div_ceil(size)];
         let scale = T::lit(1.0 / samples.len() as f64);
@@ -276,20 +306,28 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
             let samples = &samples[i * size..samples.len().min((i + 1) * size)];
             chunk.run(network, source, step, samples, scale);
         });
-        let loss = chunks.iter().map(|c| c.total).sum::<f64>() / samples.len() as f64;
-        if loss.is_finite() {
-            if self.options.l2 > 0.0 {
-                // ∂/∂w of l2 Σ w².
-                let factor = T::lit(2.0 * self.options.l2);
-                for range in &self.penalised {
-                    let weights = &network.parameters()[range.clone()];
-                    let gradient = &mut chunks[0].gradient[range.clone()];
-                    dispatch(|| {
-                        gradient.iter_mut().zip(weights).for_each(|(g, &w)| *g += factor * w);
-                    });
-                }
+        if self.options.l2 > 0.0 {
+            // ∂/∂w of l2 Σ w².
+            let factor = T::lit(2.0 * self.options.l2);
+            for range in &self.penalised {
+                let weights = &network.parameters()[range.clone()];
+                let gradient = &mut chunks[0].gradient[range.clone()];
+                dispatch(|| {
+                    gradient.iter_mut().zip(weights).for_each(|(g, &w)| *g += factor * w);
+                });
             }
-            let chunks = &*chunks;
+        }
+        chunks.iter().map(|c| c.total).sum::<f64>() / samples.len() as f64
+    }
+
+    fn step_unchecked<S>(&mut self, source: &S, samples: &[usize]) -> f64
+    where
+        S: TrainingSource<T> + ?Sized,
+    {
+        let rate = self.learning_rate();
+        let loss = self.differentiate(source, samples);
+        if loss.is_finite() {
+            let chunks = &self.chunks[..samples.len().div_ceil(self.options.chunk)];
             let gradients = || chunks.iter().map(|c| &c.gradient[..]);
             self.adam.step_sum(self.network.parameters_mut(), gradients, rate);
             self.network.project();
