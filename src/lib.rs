@@ -130,8 +130,8 @@ pub use nalgebra;
 pub use network::{
     BoundLayer, ConvolutionArchitecture, ConvolutionNetwork, ConvolutionWorkspace,
     DenseArchitecture, DenseNetwork, DenseWorkspace, ErrorSummary, Front, Head, Headed,
-    HeadedWorkspace, Initialization, Layer, LayerCoherence, Network, RootSquareError, Unrolled,
-    UnrolledArchitecture, UnrolledWorkspace, WeightDistribution, average_coherence,
+    HeadedWorkspace, Initialization, Layer, LayerCoherence, Network, RootSquareError, Thresholds,
+    Unrolled, UnrolledArchitecture, UnrolledWorkspace, WeightDistribution, average_coherence,
     mutual_coherence,
 };
 pub use noise::{
@@ -171,6 +171,7 @@ pub use synthetic::{
     AugmentedSet, GaussianMixture, NoiseLevel, PeakRange, SampleStream, TrainingSet, TrainingSource,
 };
 pub use train::{
-    Adam, AdamConfig, EpochInfo, Estimator, Rlista, RlistaConfig, Robustness, Schedule,
-    TrainOptions, Trainer, Training, TrainingReport, TrainingState, TrainingStatus, train,
+    Adam, AdamConfig, DivergenceOrigin, EpochInfo, Estimator, Rlista, RlistaConfig, Robustness,
+    Schedule, TrainOptions, Trainer, Training, TrainingReport, TrainingState, TrainingStatus,
+    train,
 };

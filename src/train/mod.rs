@@ -10,6 +10,7 @@
 //! Source: learned-optimizers paper (\[LO\]), table I.
 
 mod adam;
+mod divergence;
 mod estimator;
 mod progress;
 mod rlista;
@@ -21,6 +22,7 @@ mod trainer;
 mod training;
 
 pub use adam::{Adam, AdamConfig};
+pub use divergence::DivergenceOrigin;
 pub use estimator::Estimator;
 pub(crate) use progress::Progress;
 pub use rlista::{Rlista, RlistaConfig};

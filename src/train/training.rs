@@ -1,7 +1,7 @@
 //! The training loop: shuffles, epochs, validation, observer, and its state between two epochs.
 
 use super::progress::{Best, Progress};
-use super::{Adam, TrainOptions, Trainer};
+use super::{Adam, DivergenceOrigin, TrainOptions, Trainer};
 use crate::error::{Error, Result, check_finite, check_len, check_not_empty};
 use crate::network::{ErrorSummary, Network, apply_samples};
 use crate::parallel;
@@ -40,12 +40,15 @@ pub enum TrainingStatus {
     Stopped,
     /// The validation error has not improved for [`TrainOptions::patience`] epochs.
     OutOfPatience,
-    /// Loss or parameters became NaN or infinite; the parameters of the last sound epoch are kept.
+    /// Loss or parameters became NaN or infinite, or the loss rose to a million times that of the epoch's first
+    /// step; the parameters of the best epoch, or of the last sound one, are kept.
     Diverged {
         /// The epoch it happened in, counted from 1.
         epoch: usize,
         /// The steps done before.
         step: usize,
+        /// What went wrong first.
+        origin: DivergenceOrigin,
     },
 }
 
@@ -57,9 +60,9 @@ impl fmt::Display for TrainingStatus {
             TrainingStatus::OutOfPatience => {
                 f.write_str("stopped, the validation error does not improve any more")
             }
-            TrainingStatus::Diverged { epoch, step } => write!(
+            TrainingStatus::Diverged { epoch, step, origin } => write!(
                 f,
-                "diverged in epoch {epoch} after step {step}, weights of the epoch before kept: \
+                "diverged in epoch {epoch} after step {step}, first in {origin}, sound weights kept: \
                  lower the learning rate"
             ),
         }
@@ -256,12 +259,15 @@ impl<T: Real, N: Network<T>> Training<T, N> {
         check_not_empty("source", source.epoch_len(), self.progress.samples())?;
         validation.map_or(Ok(()), |set| self.trainer.check(set))?;
         let (trainer, order) = (&mut self.trainer, self.progress.shuffle());
-        let loss = parallel::enter(|| trainer.epoch(source, order));
-        let (steps, parameters) = (trainer.steps(), trainer.network().parameters());
-        if let Err(sound) = self.progress.accept(loss, parameters, steps) {
-            trainer.network_mut().parameters_mut().copy_from_slice(sound);
-            return Ok(None);
-        }
+        let loss = match parallel::enter(|| trainer.epoch(source, order)) {
+            Ok(loss) => loss,
+            Err(origin) => {
+                let sound = self.progress.diverge(origin, trainer.steps());
+                trainer.network_mut().parameters_mut().copy_from_slice(sound);
+                return Ok(None);
+            }
+        };
+        self.progress.accept(loss, trainer.network().parameters());
         let validation = match validation {
             Some(set) => Some(set.score(&estimates(trainer.network(), set.data()))?),
             None => None,
