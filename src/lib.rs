@@ -42,7 +42,7 @@
 //! | sparse, non-negative or quadratic fits | [`ProximalGradient`] (ISTA, FISTA), [`BasisPursuit`], [`SparseModelling`], [`Nnls`], [`Ridge`]; operators under [`Prox`] |
 //! | iterations of your own | [`FixedPointMap`], [`iterate`]; around any map [`Relaxed`], [`Accelerated`], [`Anderson`]; splittings [`Admm`], [`DouglasRachford`], [`PrimalDual`] |
 //! | derivatives of an answer | [`Sensitivity`] of maximum entropy; [`Adjoint`] of any [`DifferentiableMap`]'s fixed point |
-//! | networks | [`Rlista`], [`Unrolled`], [`Layer`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`] |
+//! | networks | [`Rlista`], [`Unrolled`], [`Layer`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`]; the linear yardstick [`Lmmse`] |
 //! | another device | [`Backend`]: [`Cpu`]; a network trained there by [`train_on`] |
 //! | error bars of an answer | [`Posterior`] of maximum entropy; [`Bootstrap`], [`Jackknife`] of any solver |
 //! | a self-energy | [`SelfEnergy`] |
@@ -180,7 +180,7 @@ pub use synthetic::{
     AugmentedSet, GaussianMixture, NoiseLevel, PeakRange, SampleStream, TrainingSet, TrainingSource,
 };
 pub use train::{
-    Adam, AdamConfig, DivergenceOrigin, EpochInfo, Estimator, Rlista, RlistaConfig, Robustness,
-    Schedule, TrainOptions, Trainer, Training, TrainingReport, TrainingState, TrainingStatus,
-    train,
+    Adam, AdamConfig, DivergenceOrigin, EpochInfo, Estimator, Lmmse, Rlista, RlistaConfig,
+    Robustness, Schedule, TrainOptions, Trainer, Training, TrainingReport, TrainingState,
+    TrainingStatus, train,
 };

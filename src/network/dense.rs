@@ -251,7 +251,7 @@ impl<T: Real> Network<T> for DenseNetwork<T> {
             Some(first) if hidden.iter().all(|w| w == first) => format!("/{first}"),
             _ => String::new(),
         };
-        format!("fcn-{}{width}", self.depth())
+        if self.depth() == 1 { "affine".into() } else { format!("fcn-{}{width}", self.depth()) }
     }
 
     fn input_len(&self) -> usize {
