@@ -42,7 +42,7 @@
 //! | sparse, non-negative or quadratic fits | [`ProximalGradient`] (ISTA, FISTA), [`BasisPursuit`], [`SparseModelling`], [`Nnls`], [`Ridge`]; operators under [`Prox`] |
 //! | iterations of your own | [`FixedPointMap`], [`iterate`]; around any map [`Relaxed`], [`Accelerated`], [`Anderson`]; splittings [`Admm`], [`DouglasRachford`], [`PrimalDual`] |
 //! | derivatives of an answer | [`Sensitivity`] of maximum entropy; [`Adjoint`] of any [`DifferentiableMap`]'s fixed point |
-//! | networks | [`Rlista`], [`Unrolled`], [`Layer`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`]; the linear yardstick [`Lmmse`] |
+//! | networks | [`Rlista`], [`Unrolled`], [`Layer`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`]; the linear yardstick [`Lmmse`]; after any of them [`DataConsistent`] |
 //! | another device | [`Backend`]: [`Cpu`]; a network trained there by [`train_on`] |
 //! | error bars of an answer | [`Posterior`] of maximum entropy; [`Bootstrap`], [`Jackknife`] of any solver |
 //! | a self-energy | [`SelfEnergy`] |
@@ -172,8 +172,9 @@ pub use solution::{
     Status, Warning,
 };
 pub use sparse::{
-    BasisPursuit, BatchOutcome, BatchSolution, DataView, LeastSquares, Nnls, ProximalGradient,
-    ProximalGradientMap, Ridge, RidgeRule, SparseModelling, SparsityRule, SparsityStep,
+    BasisPursuit, BatchOutcome, BatchSolution, DataConsistent, DataView, LeastSquares, Nnls,
+    ProximalGradient, ProximalGradientMap, Ridge, RidgeRule, SparseModelling, SparsityRule,
+    SparsityStep,
 };
 pub use spectrum::{DefaultModel, DefaultPeak, Peak, Spectrum};
 pub use synthetic::{
