@@ -47,6 +47,7 @@
 //! | error bars of an answer | [`Posterior`] of maximum entropy; [`Bootstrap`], [`Jackknife`] of any solver |
 //! | a self-energy | [`SelfEnergy`] |
 //! | a matrix of Green's functions | [`MatrixProblem`], [`MatrixMaxEnt`] |
+//! | more than one machine | [`Communicator`], [`Training::with_communicator`], [`PreparedMaxEnt::solve_shared`] |
 //! | an answer | [`Solution`]: [`Spectrum`], back-continued data, [`Report`] with its [`Certificate`] |
 //!
 //! # Conventions
@@ -66,12 +67,15 @@
 //! - `rayon` (default): threads; results do not depend on their number.
 //! - `serde`: spectra, grids and networks (versioned) to store and read back, reports to write out. The
 //!   caller does the I/O.
+//! - `mpi`: ranks that are the processes of an MPI run (`MpiCommunicator`). Needs an MPI library and clang's
+//!   library (Debian: `libopenmpi-dev openmpi-bin libclang-dev clang`).
 
 /// The README's example, compiled as a documentation test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
 
+mod cluster;
 mod device;
 mod error;
 mod estimate;
@@ -101,6 +105,9 @@ mod synthetic;
 mod test_support;
 mod train;
 
+#[cfg(feature = "mpi")]
+pub use cluster::MpiCommunicator;
+pub use cluster::{Alone, Communicator, ThreadCommunicator};
 pub use device::{
     Backend, Continuation, Cpu, CpuPredictor, CpuStepper, Predictor, Stepper, train_on,
 };
@@ -124,8 +131,10 @@ pub use matrix_valued::{MatrixMaxEnt, MatrixProblem, MatrixSolution, Positivity}
 pub use maxent::{
     AlphaChoice, AlphaPick, AlphaRule, Bryan, Chi2Kink, Classic, Cp, Curvature, FixedAlpha, Gcv,
     Historic, KineticSearch, LadderView, LineFit, MaxEnt, MaxEntGradient, MaxEntSolver, Posterior,
-    PreparedMaxEnt, Sensitivity,
+    PreparedMaxEnt, Sensitivity, SharedAnswers, SharedOutcome,
 };
+#[cfg(feature = "mpi")]
+pub use mpi;
 pub use nalgebra;
 pub use network::{
     BoundLayer, ConvolutionArchitecture, ConvolutionNetwork, ConvolutionWorkspace,
