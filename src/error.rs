@@ -39,6 +39,23 @@ pub enum Error {
         /// The offending value.
         value: f64,
     },
+    /// A kernel value that is not finite.
+    #[error(
+        "the kernel's row {row}{} at `omega`[{column}] = {omega} is {value}: expected a finite number",
+        axis(*.x)
+    )]
+    KernelValue {
+        /// Row of the kernel matrix; the datum, or of stacked complex data datum + a multiple of their number.
+        row: usize,
+        /// Data axis of that row, where rows follow the axis.
+        x: Option<f64>,
+        /// Column of the kernel matrix: the grid point.
+        column: usize,
+        /// Its frequency.
+        omega: f64,
+        /// The offending value.
+        value: f64,
+    },
     /// A list that must increase strictly does not.
     #[error(
         "`{argument}`[{index}] = {value} follows {previous}: expected strictly increasing values"
@@ -208,6 +225,11 @@ pub(crate) fn check_finite<T: Real>(argument: &'static str, values: &[T]) -> Res
 fn number(value: f64) -> String {
     let plain = value == 0.0 || !value.is_finite() || (1e-5..1e16).contains(&value.abs());
     if plain { value.to_string() } else { format!("{value:e}") }
+}
+
+/// The data axis of a kernel's row, if it has one.
+fn axis(x: Option<f64>) -> String {
+    x.map_or_else(String::new, |x| format!(", `x` = {x},"))
 }
 
 /// An index as it stands behind a name.

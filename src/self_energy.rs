@@ -14,7 +14,7 @@ use crate::linalg::thin_svd;
 use crate::noise::Measurement;
 use crate::problem::Problem;
 use crate::real::Real;
-use crate::solution::{Solution, Solver};
+use crate::solution::{Solution, Solver, Warning};
 use nalgebra::{Complex, DMatrix, DVector};
 
 /// Terms of each tail: 1, ω⁻², ω⁻⁴.
@@ -62,7 +62,7 @@ pub struct SelfEnergyTail<T = f64> {
     pub norm: Estimate<T>,
     /// The first frequency that was fitted.
     pub from: T,
-    /// χ² of the fit over its degrees of freedom.
+    /// χ² of the fit of three terms over its degrees of freedom.
     pub chi2_per_freedom: T,
     /// Whether one more term in each tail would have gained nothing, and the fit is good: the asymptotic
     /// region was reached. If not, the highest frequencies were taken, and the errors are too small.
@@ -104,6 +104,10 @@ impl<T: Real> SelfEnergy<T> {
     /// Hartree term and norm from the tail, real and imaginary part fitted with the error bars of the data,
     /// correlations aside.
     ///
+    /// Where the tail begins is judged by a fit of three terms each, to which a fourth must add nothing; what is
+    /// quoted, with its error, is the fit of four. That of three would be biased by as much as the fourth
+    /// term could be without being noticed, several of its own errors.
+    ///
     /// # Errors
     /// Fewer than ten frequencies in all, or from [`tail_from`](Self::tail_from) on.
     pub fn tail(&self) -> Result<SelfEnergyTail<T>> {
@@ -124,8 +128,8 @@ impl<T: Real> SelfEnergy<T> {
             let good = fit.chi2 <= freedom + 3.0 * (2.0 * freedom).sqrt();
             let asymptotic = good && fit.chi2 - better.chi2 <= INSIGNIFICANT;
             tail = Some(SelfEnergyTail {
-                hartree: fit.hartree,
-                norm: fit.norm,
+                hartree: better.hartree,
+                norm: better.norm,
                 from: x[start],
                 chi2_per_freedom: T::lit(fit.chi2 / freedom),
                 asymptotic,
@@ -234,8 +238,25 @@ impl<T: Real> NormalizedSelfEnergy<T> {
 
     /// The self-energy on the real axis, from a solution for [`data`](Self::data).
     /// Its report has a note where a term was read off a tail that is not asymptotic.
+    ///
+    /// A norm other than one is compared with the error of what was read off the tail: within three of those it
+    /// is no warning, beyond them the warning says so.
     pub fn continued(&self, mut solution: Solution<T>) -> ContinuedSelfEnergy<T> {
         let NormalizedSelfEnergy { hartree, norm, tail, .. } = *self;
+        let found = solution.report().warnings.iter().find_map(|w| match w {
+            Warning::Norm { found, expected } => Some(found / expected),
+            _ => None,
+        });
+        if let Some(found) = found.filter(|_| norm.deviation > T::zero()) {
+            let deviation = (norm.deviation / norm.value).as_f64();
+            solution.retain_warnings(|w| !matches!(w, Warning::Norm { .. }));
+            if (found - 1.0).abs() > 3.0 * deviation {
+                solution.note(&format!(
+                    "the continued self-energy has {found:.4} times the norm read off its tail, which is known to \
+                     {deviation:.1e} of itself: give the norm if it is known, or more frequencies"
+                ));
+            }
+        }
         let used = |t: &SelfEnergyTail<T>| t.hartree == hartree || t.norm == norm;
         if tail.filter(used).is_some_and(|t| !t.asymptotic) {
             solution.note(

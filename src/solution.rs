@@ -119,6 +119,14 @@ pub enum Warning {
     },
     /// The data are on the whole of the opposite sign of what a positive density gives.
     OppositeSign,
+    /// Significant data of both signs where a positive density gives one: those of an off-diagonal element, say.
+    BothSigns,
+    /// χ² far above what noise of the size declared leaves, without structure in the residuals: the error bars are
+    /// too small.
+    SmallErrors {
+        /// χ² divided by the number of data.
+        chi2_per_datum: f64,
+    },
     /// The answer leaves χ² far above the number of data, though a better fit exists.
     Underfitted {
         /// χ² of the answer divided by the number of data.
@@ -183,6 +191,30 @@ pub enum Warning {
     Note(String),
 }
 
+impl Warning {
+    /// What explains other warnings: the stronger, the larger; 0 for what explains none.
+    fn strength(&self) -> u8 {
+        match self {
+            Warning::OppositeSign | Warning::BothSigns => 3,
+            Warning::SmallErrors { .. } => 2,
+            Warning::PoorFit { .. } => 1,
+            _ => 0,
+        }
+    }
+
+    /// Whether `cause` alone would bring this warning about.
+    fn follows_from(&self, cause: &Warning) -> bool {
+        match self {
+            Warning::PoorFit { .. } | Warning::Underfitted { .. } => cause.strength() >= 2,
+            Warning::CorrelatedResiduals { .. }
+            | Warning::AlphaAtEnd { .. }
+            | Warning::KineticAtEnd { .. } => cause.strength() == 3 || cause.strength() == 1,
+            Warning::Norm { .. } | Warning::WeightAtEdge { .. } => cause.strength() == 3,
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -190,11 +222,21 @@ impl fmt::Display for Warning {
                 f,
                 "even the best fit has chi2/N = {chi2_per_datum:.3}: the data cannot be fitted; is the \
                  grid wide and fine enough, the kernel the right one, the error bars, the sign and \
-                 beta correct?"
+                 beta correct, or are they an off-diagonal element, for the positive-negative entropy?"
             ),
             Warning::OppositeSign => f.write_str(
                 "the data have the opposite sign of what a positive spectrum gives: multiply them by -1 \
                  (a G(tau) = -<T c c^+> from Monte Carlo is minus what the kernel describes)",
+            ),
+            Warning::BothSigns => f.write_str(
+                "the data have both signs where a positive spectrum gives one: if they are an off-diagonal element, \
+                 take the positive-negative entropy",
+            ),
+            Warning::SmallErrors { chi2_per_datum } => write!(
+                f,
+                "chi2/N = {chi2_per_datum:.3} and no structure in the residuals: the error bars are probably too \
+                 small, by a factor of about {:.1}",
+                chi2_per_datum.sqrt()
             ),
             Warning::Underfitted { chi2_per_datum } => write!(
                 f,
@@ -225,7 +267,8 @@ impl fmt::Display for Warning {
             ),
             Warning::Norm { found, expected } => write!(
                 f,
-                "the weights add up to {found:.6}, expected {expected:.6}: check sign, scale and norm"
+                "the weights add up to {found:.6}, expected {expected:.6}: check sign, scale, \
+                 beta and norm"
             ),
             Warning::AlphaAtEnd { alpha } => {
                 write!(f, "alpha = {alpha:e} is the end of the ladder: do not trust its choice")
@@ -404,6 +447,10 @@ impl<T: Real> Solution<T> {
         let correlation = neighbour_correlation(&residuals);
         report.residual_correlation = correlation.map(|(correlation, _)| correlation);
         let significant = |&(correlation, deviation): &(f64, f64)| correlation > 3.0 * deviation;
+        if is_poor(chi2, n) && correlation.is_some_and(|(c, deviation)| c.abs() <= 3.0 * deviation)
+        {
+            report.warnings.push(Warning::SmallErrors { chi2_per_datum: chi2 / n });
+        }
         if let Some((correlation, deviation)) = correlation.filter(significant)
             && chi2 > NEGLIGIBLE * n
         {
@@ -471,7 +518,8 @@ fn spectrum_warnings<T: Real>(spectrum: &Spectrum<T>) -> Vec<Warning> {
 }
 
 impl<T: Real> fmt::Display for Report<T> {
-    /// A page for a reader: status, fit, certificate, warnings.
+    /// A page for a reader: status, fit, certificate, warnings; the likely cause of them first, and not what follows
+    /// from it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "method        {}", self.method)?;
         writeln!(f, "status        {}", self.status)?;
@@ -532,8 +580,19 @@ impl<T: Real> fmt::Display for Report<T> {
             }
             Certificate::None => writeln!(f, "certificate   none: an estimate, not an optimum")?,
         }
-        for warning in &self.warnings {
-            writeln!(f, "warning       {warning}")?;
+        let cause = self.warnings.iter().max_by_key(|w| w.strength()).filter(|w| w.strength() > 0);
+        if let Some(cause) = cause {
+            writeln!(f, "warning       {cause}")?;
+        }
+        let mut following = 0;
+        for warning in self.warnings.iter().filter(|&w| Some(w) != cause) {
+            match cause {
+                Some(cause) if warning.follows_from(cause) => following += 1,
+                _ => writeln!(f, "warning       {warning}")?,
+            }
+        }
+        if following > 0 {
+            writeln!(f, "              {following} more, which may follow from the first")?;
         }
         Ok(())
     }
@@ -584,9 +643,53 @@ mod tests {
             smooth.iter().enumerate().map(|(i, r)| if i % 2 == 0 { *r } else { -r }).collect();
         let told = report(&rough);
         assert!((told.residual_correlation.unwrap() + expected).abs() < 1e-12 && !warned(&told));
+        // Signs in an order without correlation, at ten times the error bars: those are to blame, and nothing else.
+        let signs: Vec<f64> =
+            (0..40).map(|i| if (i / 2) % 2 == 0 { 10.0 } else { -10.0 }).collect();
+        let told = report(&signs);
+        assert!(told.residual_correlation.unwrap().abs() < 0.03);
+        let small = |w: &Warning| matches!(w, Warning::SmallErrors { chi2_per_datum } if *chi2_per_datum == 100.0);
+        assert!(told.warnings.iter().any(small), "{:?}", told.warnings);
+        assert!(told.to_string().contains("too small, by a factor of about 10.0"));
+        assert!(
+            !report(&smooth.iter().map(|r| 10.0 * r).collect::<Vec<_>>())
+                .warnings
+                .iter()
+                .any(|w| matches!(w, Warning::SmallErrors { .. }))
+        );
         let tiny: Vec<f64> = smooth.iter().map(|r| 1e-3 * r).collect();
         assert!(!warned(&report(&tiny)));
         assert_eq!(report(&[0.0; 9]).residual_correlation, None);
         assert_eq!(report(&[1.0; 2]).residual_correlation, None);
+    }
+
+    #[test]
+    fn the_page_names_the_cause_first_and_once() {
+        let mut report = report(&[0.0; 9]);
+        let edge = Warning::WeightAtEdge { omega: 1.0, fraction: 0.5 };
+        let end = Warning::AlphaAtEnd { alpha: 1.0 };
+        report.warnings = vec![
+            Warning::PoorFit { chi2_per_datum: 9.0 },
+            end.clone(),
+            edge.clone(),
+            Warning::OppositeSign,
+            Warning::Note("a note".into()),
+        ];
+        let warnings = |report: &Report| -> Vec<String> {
+            let page = report.to_string();
+            let start = page.find("warning").unwrap();
+            page[start..].lines().map(|l| l.trim_start_matches("warning").trim().into()).collect()
+        };
+        let told = warnings(&report);
+        let cause = Warning::OppositeSign.to_string();
+        let expected = [cause.as_str(), "a note", "3 more, which may follow from the first"];
+        assert_eq!(told, expected);
+        // A grid too narrow is a cause, α at an end is not.
+        report.warnings.remove(3);
+        let told = warnings(&report);
+        assert!(told[0].starts_with("even the best fit") && told[1] == edge.to_string());
+        assert_eq!(told[2..], ["a note", "1 more, which may follow from the first"]);
+        report.warnings = vec![end.clone(), edge.clone()];
+        assert_eq!(warnings(&report), [end.to_string(), edge.to_string()]);
     }
 }

@@ -66,7 +66,7 @@ fn nan_and_infinity() {
     let kernel = FromFn::new(|x: f64, w: f64| 1.0 / (x * w));
     let error = kernel.matrix(&TAU, &[1.0, 2.0]).unwrap_err();
     assert!(
-        matches!(error, Error::NonFinite { argument: "kernel", index: Some(0), .. }),
+        matches!(error, Error::KernelValue { row: 0, x: Some(0.0), column: 0, omega: 1.0, .. }),
         "{error:?}"
     );
 }

@@ -3,9 +3,9 @@
 use fredholm::nalgebra::{Complex, DVector};
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
-    BosonTime, Error, FermionMatsubara, FixedAlpha, FrequencyGrid, Kernel, MatrixMaxEnt,
-    MatrixProblem, MatrixSolution, Matsubara, MaxEnt, Measurement, PositiveNegativeEntropy,
-    Problem, Real, Solver, Spectrum, stack_complex,
+    BosonTime, Error, FermionMatsubara, FermionTime, FixedAlpha, FrequencyGrid, Kernel,
+    MatrixMaxEnt, MatrixProblem, MatrixSolution, Matsubara, MaxEnt, Measurement,
+    PositiveNegativeEntropy, Problem, Real, Solver, Spectrum, Warning, stack_complex,
 };
 use std::sync::Arc;
 
@@ -120,6 +120,37 @@ fn a_rotated_model_comes_back() {
     }
     assert!(ratio.iter().all(|&r| r < 2.0), "{ratio:?}");
     assert!(worst < 2.0, "{worst}");
+}
+
+/// Weight of either sign in imaginary time: G_12 changes its sign between τ = 0 and β, as no positive spectrum does,
+/// and that is said before anything else; of data of one sign, the wrong one, that they have it.
+#[test]
+fn an_off_diagonal_taken_for_a_diagonal_is_told() {
+    let tau: Vec<f64> = (0..=40).map(|i| 0.25 * f64::from(i)).collect();
+    let kernel = FermionTime::new(10.0).unwrap();
+    let matrix = kernel.matrix(&tau, grid().points()).unwrap();
+    let solve = |a: fn(f64) -> f64, entropy: bool| {
+        let truth = Spectrum::from_fn(grid(), a).unwrap();
+        let g = &matrix * DVector::from_vec(truth.weights());
+        let data = Measurement::with_uniform_error(&tau, g.as_slice(), 1e-4).unwrap();
+        let problem = Problem::new(&kernel, &data, &grid()).unwrap();
+        let default = PositiveNegativeEntropy::symmetric(vec![5e-3; 201]).unwrap();
+        let maxent = match entropy {
+            true => MaxEnt::default().scaled_prior(Arc::new(default)),
+            false => MaxEnt::default(),
+        };
+        maxent.solve(&problem).unwrap().report().clone()
+    };
+    let off_diagonal = |w: f64| 0.4 * (bands(w)[0] - bands(w)[1]);
+    let report = solve(off_diagonal, false);
+    assert!(report.warnings.contains(&Warning::BothSigns), "{report}");
+    let page = report.to_string();
+    let first = page.lines().find(|l| l.starts_with("warning")).unwrap();
+    assert!(first.contains("both signs") && !page.contains("even the best fit"), "{page}");
+    let told = solve(|w| -bands(w)[0], false).warnings;
+    assert!(told.contains(&Warning::OppositeSign) && !told.contains(&Warning::BothSigns));
+    let told = solve(off_diagonal, true).warnings;
+    assert!(!told.iter().any(|w| matches!(w, Warning::BothSigns | Warning::PoorFit { .. })));
 }
 
 /// Where the difference is worse: small off-diagonals, since its two errors are those of large spectra, and bands

@@ -5,9 +5,9 @@ use core::ops::ControlFlow;
 use fredholm::nalgebra::{DMatrix, DVector};
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
-    Bins, Bootstrap, BosonTime, Bryan, Error, FermionTime, FixedAlpha, FrequencyGrid, Jackknife,
-    Kernel, Kinetic, MaxEnt, Measurement, Prior, Problem, Real, ReplicaInfo, ResamplingMethod,
-    Ridge, RidgeRule, Solution, Solver, Spectrum, SymmetricBand, WithRows,
+    Bins, Bootstrap, BosonTime, Bryan, DefaultModel, Error, FermionTime, FixedAlpha, FrequencyGrid,
+    Jackknife, Kernel, Kinetic, MaxEnt, Measurement, Prior, Problem, Real, ReplicaInfo,
+    ResamplingMethod, Ridge, RidgeRule, Solution, Solver, Spectrum, SymmetricBand, WithRows,
 };
 
 const BETA: f64 = 8.0;
@@ -225,6 +225,9 @@ fn a_posterior_wants_a_solution_of_its_own_kind() {
     assert_eq!(solution.report().maxent.as_ref().unwrap().averaged, 1);
     let kinetic = maxent.clone().kinetic(0.1);
     assert!(refused(&kinetic, &problem, &solution).contains("kinetic"));
+    let other = maxent.clone().default_model(DefaultModel::Gaussian { centre: 0.0, width: 1.0 });
+    assert!(refused(&other, &problem, &solution).contains("default model"));
+    assert!(refused(&maxent.clone().norm(1.1), &problem, &solution).contains("norm"));
     assert!(matches!(posterior.functional(&[1.0]), Err(Error::LengthMismatch { .. })));
     assert!(matches!(posterior.window(f64::NAN, 0.0), Err(Error::NonFinite { .. })));
     assert!(posterior.window_covariance(&[(0.0, f64::INFINITY)]).is_err());

@@ -243,6 +243,7 @@ impl Args {
     pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Fault> {
         let mut files = Vec::new();
         let mut values = BTreeMap::new();
+        let mut last = None;
         let mut arguments = arguments.map(|a| {
             a.into_string()
                 .map_err(|a| Fault::new(format!("{}: expected UTF-8", a.to_string_lossy())))
@@ -276,6 +277,7 @@ impl Args {
                     option.value
                 )));
             };
+            last = (!option.value.is_empty()).then(|| (option.name, value.clone()));
             if let Some(first) = values.insert(option.name, value) {
                 return Err(Fault::new(format!(
                     "{name}: given twice, the first time as '{first}'"
@@ -285,7 +287,13 @@ impl Args {
         match <[String; 1]>::try_from(files) {
             Ok([data]) => Ok(Command::Run(Args { data: data.into(), values })),
             Err(files) if files.is_empty() => {
-                Err(Fault::new("no data file given: expected [OPTIONS] DATA, try --help"))
+                // An option without its value takes what follows for it.
+                let taken = last.map_or_else(String::new, |(name, value): (_, String)| {
+                    format!("; '{value}' was taken for the value of {name}")
+                });
+                Err(Fault::new(format!(
+                    "no data file given: expected [OPTIONS] DATA, try --help{taken}"
+                )))
             }
             Err(files) => Err(Fault::option(
                 "DATA",

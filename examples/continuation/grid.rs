@@ -36,6 +36,10 @@ impl Omega {
             let grid = range(option)?;
             return Ok(Omega { grid, option: option.to_owned(), table: None });
         }
+        if !Path::new(option).exists() {
+            let expected = "MIN:MAX:N or MIN:MAX:N:SHAPE, with colons, or a readable file";
+            return Err(Fault::option("--omega", option, expected));
+        }
         let table = Table::read(option.into())?;
         table.check_columns(1, 2, "omega and at most its weight")?;
         let points = table.column(0);

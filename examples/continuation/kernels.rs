@@ -138,6 +138,14 @@ impl Chosen {
         Ok(asked)
     }
 
+    /// What to suspect of an axis of times whose data cannot be fitted: a beta they do not reach.
+    pub(crate) fn suspicion(&self, x: &[f64]) -> Option<String> {
+        let beta = self.beta.filter(|_| self.kind.axis == Axis::Time)?;
+        let last = x.iter().copied().fold(0.0, f64::max);
+        (last < beta * (1.0 - 1e-6))
+            .then(|| format!("the largest tau is {last}, not beta = {beta}: is --beta right?"))
+    }
+
     /// Complaints, for the reader of the result, about a data axis that does not go with beta.
     pub(crate) fn doubts(&self, x: &[f64], table: &Table) -> Vec<String> {
         let Some(beta) = self.beta else { return Vec::new() };

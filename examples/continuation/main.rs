@@ -22,7 +22,7 @@ mod table;
 use args::{Args, Command};
 use data::Data;
 use fault::Fault;
-use fredholm::{Error, NoiseReport, Problem, Status};
+use fredholm::{Error, NoiseReport, Problem, Status, Warning};
 use grid::Omega;
 use indicatif::{ProgressBar, ProgressStyle};
 use kernels::Chosen;
@@ -71,6 +71,9 @@ fn run(args: &Args) -> Result<(), Fault> {
 
     let solution = with_progress(|progress| method.solve(&setup, &problem, progress))?;
     let report = solution.report();
+    if report.warnings.iter().any(|w| matches!(w, Warning::PoorFit { .. })) {
+        doubts.extend(chosen.suspicion(data.measurement.x()));
+    }
     match report.status {
         Status::Converged => {}
         Status::RoundingFloor => doubts.push(report.status.to_string()),

@@ -41,7 +41,7 @@ pub use matsubara::Matsubara;
 pub use transformed::Transformed;
 pub use with_rows::WithRows;
 
-use crate::error::{Result, check_finite, check_not_empty};
+use crate::error::{Error, Result, check_finite, check_not_empty};
 use crate::real::Real;
 use nalgebra::DMatrix;
 
@@ -157,7 +157,17 @@ pub trait Kernel<T: Real = f64>: Send + Sync {
         self.check(x, omega)?;
         let mut out = DMatrix::zeros(self.rows(x.len()), omega.len());
         self.fill(x, omega, &mut out);
-        check_finite("kernel", out.as_slice())?;
+        if let Some(index) = out.iter().position(|k| !k.is_finite()) {
+            let (row, column) = (index % out.nrows(), index / out.nrows());
+            let follows = out.nrows().is_multiple_of(x.len());
+            return Err(Error::KernelValue {
+                row,
+                x: follows.then(|| x[row % x.len()].as_f64()),
+                column,
+                omega: omega[column].as_f64(),
+                value: out[index].as_f64(),
+            });
+        }
         Ok(out)
     }
 }

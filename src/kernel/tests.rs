@@ -228,7 +228,12 @@ fn closures_are_kernels() {
     assert!(difference.amax() < 2.0 * f32::EPSILON);
     let singular = FromFn::new(|x: f64, w: f64| 1.0 / (x - w));
     let error = singular.matrix(&[0.0, 1.0], &[-1.0, 1.0]).unwrap_err();
-    assert!(matches!(error, Error::NonFinite { argument: "kernel", index: Some(3), .. }));
+    assert!(matches!(
+        error,
+        Error::KernelValue { row: 1, x: Some(1.0), column: 1, omega: 1.0, value: f64::INFINITY }
+    ));
+    let told = "the kernel's row 1, `x` = 1, at `omega`[1] = 1 is inf: expected a finite number";
+    assert_eq!(error.to_string(), told);
     let folded = singular.with_density(Density::EvenSpectral);
     assert_eq!(Kernel::<f64>::density(&folded), Density::EvenSpectral);
     let error = folded.matrix(&[0.0], &[-1.0]).unwrap_err();

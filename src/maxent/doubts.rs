@@ -32,7 +32,9 @@ pub(super) fn doubts<T: Real>(
         let flat = DVectorView::from_slice(problem.grid().weights(), problem.grid().len());
         let fit = problem.whitened_kernel() * flat;
         let overlap: T = fit.iter().zip(problem.whitened_data()).map(|(&f, &g)| f * g).sum();
-        if overlap < T::zero() {
+        if has_both_signs(problem) {
+            warnings.push(Warning::BothSigns);
+        } else if overlap < T::zero() {
             warnings.push(Warning::OppositeSign);
         }
         warnings.push(Warning::PoorFit { chi2_per_datum: least / n });
@@ -60,4 +62,27 @@ pub(super) fn doubts<T: Real>(
         }
     }
     warnings
+}
+
+/// Error bars by which a datum has to have the wrong sign.
+const SIGNIFICANT: f64 = 4.0;
+
+/// Whether, of the data for which the kernel has one sign at all frequencies, some have significantly that sign and
+/// others the opposite one.
+fn has_both_signs<T: Real>(problem: &Problem<T>) -> bool {
+    let deviations = problem.model().whitening().deviations();
+    let (mut right, mut wrong) = (false, false);
+    for ((row, &g), &sigma) in problem.kernel().row_iter().zip(problem.data()).zip(&deviations) {
+        let sign = if row.iter().all(|&k| k >= T::zero()) {
+            T::one()
+        } else if row.iter().all(|&k| k <= T::zero()) {
+            -T::one()
+        } else {
+            continue;
+        };
+        let limit = T::lit(SIGNIFICANT) * sigma;
+        right |= sign * g > limit;
+        wrong |= -sign * g > limit;
+    }
+    right && wrong
 }

@@ -231,7 +231,7 @@ impl<T: Real> PreparedMaxEnt<T> {
     ///
     /// # Errors
     /// A solution of another method, on another grid or for another density, or with another weight of the
-    /// kinetic prior; an average over α ([`Bryan`](crate::Bryan)), which is the optimum at none; priors whose
+    /// kinetic prior, entropy, default model or norm; an average over α ([`Bryan`](crate::Bryan)), which is the optimum at none; priors whose
     /// Hessian is not positive definite there; a preblur, whose hidden image the solution does not hold.
     pub fn posterior(&self, solution: &Solution<T>) -> Result<Posterior<T>> {
         if self.preblur.is_some() {
@@ -281,6 +281,18 @@ impl<T: Real> PreparedMaxEnt<T> {
                 expected: "the weight that the solution was found with",
             });
         };
+        // Other priors, or another default model, have another entropy there.
+        if self.preblur.is_none() {
+            let entropy = objective.parts(T::one(), &spectrum.weights()).0;
+            let scale = objective.scaled.scale(&objective.start()) + maxent.entropy.abs();
+            let same = (entropy - maxent.entropy).abs() <= T::EPSILON.sqrt() * scale;
+            if !same {
+                return Err(refused(
+                    "of another entropy, or with another default model or norm",
+                    "a solution found with this default model",
+                ));
+            }
+        }
         Ok((objective, maxent.alpha))
     }
 }

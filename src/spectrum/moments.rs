@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result, check_finite, check_not_empty};
 use crate::grid::FrequencyGrid;
+use crate::linalg::{Cholesky, add_product_t, dot, product, sum};
 use crate::real::Real;
-use nalgebra::{DMatrix, DVector};
 
 /// Newton steps; a dozen are enough wherever the moments exist.
 const ITERATIONS: usize = 200;
@@ -23,35 +23,52 @@ pub(super) fn density_of_moments<T: Real>(
     check_not_empty("moments", moments.len(), 1)?;
     check_finite("moments", moments)?;
     let reach = grid.min().as_f64().abs().max(grid.max().as_f64().abs());
-    let (n, count) = (grid.len(), moments.len());
+    let count = moments.len();
     let scaled = |w: f64, k: usize| (w / reach).powi(k as i32 + 1);
-    // t_jk − m_k.
-    let t = DMatrix::from_fn(n, count, |j, k| {
-        scaled(grid.points()[j].as_f64(), k) - moments[k].as_f64() / reach.powi(k as i32 + 1)
-    });
+    // t_jk − m_k, row by row.
+    let t: Vec<f64> = (grid.points().iter())
+        .flat_map(|w| {
+            (0..count)
+                .map(|k| scaled(w.as_f64(), k) - moments[k].as_f64() / reach.powi(k as i32 + 1))
+        })
+        .collect();
     // Densities over their largest value, the weights of the points, and the function to minimise.
-    let at = |lambda: &DVector<f64>| {
-        let exponents = &t * lambda;
-        let top = exponents.max();
-        let p = exponents.map(|e| (e - top).exp());
-        let weights = DVector::from_fn(n, |j, _| p[j] * grid.weights()[j].as_f64());
-        let total = weights.sum();
-        (p, weights / total, top + total.ln())
+    let at = |lambda: &[f64]| {
+        let mut p = vec![0.0; grid.len()];
+        product(&t, lambda, &mut p);
+        let top = p.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        p.iter_mut().for_each(|e| *e = (*e - top).exp());
+        let mut q: Vec<f64> = p.iter().zip(grid.weights()).map(|(p, w)| p * w.as_f64()).collect();
+        let total = sum(&q);
+        q.iter_mut().for_each(|q| *q /= total);
+        (p, q, top + total.ln())
     };
-    let mut lambda = DVector::zeros(count);
+    let mut hessian = Cholesky::new(count);
+    let mut spread = vec![0.0; grid.len() * hessian.stride()];
+    let mut lambda = vec![0.0; count];
     let (mut p, mut q, mut value) = at(&lambda);
     for _ in 0..ITERATIONS {
-        let gradient = t.transpose() * &q;
-        if gradient.amax() <= TOLERANCE {
+        let mut gradient = vec![0.0; count];
+        add_product_t(&t, &q, &mut gradient);
+        if gradient.iter().all(|g| g.abs() <= TOLERANCE) {
             return Ok(p.iter().map(|&p| T::lit(p)).collect());
         }
-        let spread = DMatrix::from_fn(n, count, |j, k| q[j].sqrt() * (t[(j, k)] - gradient[k]));
-        let Some(factor) = (spread.transpose() * spread).cholesky() else { break };
-        let step = factor.solve(&gradient);
+        let rows = spread.chunks_exact_mut(hessian.stride()).zip(t.chunks_exact(count)).zip(&q);
+        for ((row, t), q) in rows {
+            for k in 0..count {
+                row[k] = q.sqrt() * (t[k] - gradient[k]);
+            }
+        }
+        hessian.set_gram(count, 0.0, &spread);
+        if hessian.factor().is_none() {
+            break;
+        }
+        let mut step = gradient.clone();
+        hessian.solve(&mut step);
         let mut size = 1.0;
-        let slope = gradient.dot(&step);
+        let slope = dot(&gradient, &step);
         loop {
-            let next = &lambda - &step * size;
+            let next: Vec<f64> = lambda.iter().zip(&step).map(|(l, s)| l - size * s).collect();
             let (p1, q1, v1) = at(&next);
             if v1 <= value - 1e-4 * size * slope + 1e-15 * value.abs() {
                 (lambda, p, q, value) = (next, p1, q1, v1);

@@ -140,7 +140,15 @@ fn grids() {
         refused(&format!("omega-range-{i}"), GOOD, &options, &["--omega", &format!("'{grid}'")]);
     }
     refused("omega-none", GOOD, fermion, &["--omega is missing", "MIN:MAX:N", "FILE"]);
-    refused("omega-missing", GOOD, &format!("{fermion} --omega w.txt"), &["w.txt: "]);
+    refused(
+        "omega-missing",
+        GOOD,
+        &format!("{fermion} --omega w.txt"),
+        &["'w.txt': expected MIN:MAX:N"],
+    );
+    // Commas are what a first try may have.
+    let commas = format!("{fermion} --omega -6,6,301");
+    refused("omega-commas", GOOD, &commas, &["--omega '-6,6,301': expected MIN:MAX:N", "colons"]);
     let boson = "--kernel boson-tau-symmetric --beta 2";
     refused("half-line", GOOD, &format!("{boson} --omega -1:1:5"), &["--omega", "frequency >= 0"]);
     let options = format!("{boson} --omega omega.txt");
@@ -338,4 +346,7 @@ fn destinations() {
     let run = bench.run("");
     assert_eq!(run.code, Some(2));
     assert!(run.stderr.contains("no data file given"), "{}", run.stderr);
+    let run = bench.run(&format!("{TAU} --report data.txt"));
+    let told = "'data.txt' was taken for the value of --report";
+    assert!(run.code == Some(2) && run.stderr.contains(told), "{}", run.stderr);
 }
