@@ -46,7 +46,7 @@
 //! | another device | [`Backend`]: [`Cpu`]; a network trained there by [`train_on`] |
 //! | error bars of an answer | [`Posterior`] of maximum entropy; [`Bootstrap`], [`Jackknife`] of any solver |
 //! | a self-energy | [`SelfEnergy`] |
-//! | a matrix of Green's functions | [`MatrixProblem`], [`MatrixMaxEnt`] |
+//! | a matrix of Green's functions | [`MatrixProblem`], [`MatrixMaxEnt`], [`OffDiagonalDefault`] |
 //! | more than one machine | [`Communicator`], [`Training::with_communicator`], [`PreparedMaxEnt::solve_shared`] |
 //! | an answer | [`Solution`]: [`Spectrum`], back-continued data, [`Report`] with its [`Certificate`] |
 //!
@@ -127,7 +127,9 @@ pub use kernel::{
     FromFn, Kernel, Laplace, Matsubara, Transformed, WithRows,
 };
 pub use linalg::{BandedRows, SymmetricBand};
-pub use matrix_valued::{MatrixMaxEnt, MatrixProblem, MatrixSolution, Positivity};
+pub use matrix_valued::{
+    MatrixMaxEnt, MatrixProblem, MatrixSolution, OffDiagonalDefault, Positivity,
+};
 pub use maxent::{
     AlphaChoice, AlphaPick, AlphaRule, Bryan, Chi2Kink, Classic, Cp, Curvature, FixedAlpha, Gcv,
     Historic, KineticSearch, LadderView, LineFit, MaxEnt, MaxEntGradient, MaxEntSolver, Posterior,

@@ -2,7 +2,8 @@
 //!
 //! Every element is a scalar problem with the same kernel: diagonals, which are positive, by maximum entropy, then
 //! the real and imaginary parts of the off-diagonals, which have no sign, by the positive–negative
-//! entropy with √(A_ii A_jj) for default model, beyond which no positive semidefinite matrix lets them go.
+//! entropy with √(A_ii A_jj) for default model, beyond which no positive semidefinite matrix lets them go, or
+//! with the spectra of (c_i ± c_j)/√2 ([`OffDiagonalDefault`]).
 //! That A(ω) is positive semidefinite is then nearly, not exactly, so: [`MatrixSolution::positivity`] says
 //! how nearly. Source: G. J. Kraberger, R. Triebl, M. Zingl and M. Aichhorn, Phys. Rev. B 96, 155128 (2017).
 
@@ -12,4 +13,4 @@ mod solver;
 
 pub use problem::MatrixProblem;
 pub use solution::{MatrixSolution, Positivity};
-pub use solver::MatrixMaxEnt;
+pub use solver::{MatrixMaxEnt, OffDiagonalDefault};

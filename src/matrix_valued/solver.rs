@@ -46,6 +46,25 @@ pub struct MatrixMaxEnt<T: Real = f64> {
     diagonal: MaxEnt<T>,
     off_diagonal: MaxEnt<T>,
     orthonormal: bool,
+    default: OffDiagonalDefault,
+}
+
+/// The default weights of the positive and the negative part of an off-diagonal element (i, j).
+///
+/// Mean L1 errors for two bands mixed by a rotation, 60 Matsubara frequencies at β = 20, noise 10⁻⁴, geometric mean
+/// against mixed (`tests/matrix_valued.rs`): bands apart, rotated by 0.5, 0.071 against 0.052, by 0.1, 0.019 against
+/// 0.045; overlapping, by 0.5, 0.013 against 0.029.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OffDiagonalDefault {
+    /// √(a_ii a_jj) for both: no positive semidefinite matrix goes beyond. For elements that are small, or large where
+    /// the diagonals overlap.
+    #[default]
+    GeometricMean,
+    /// Half the spectra of (c_i ± c_j)/√2 (with i c_j for an imaginary part), which are positive and half of whose
+    /// difference the element is: ½(G_ii + G_jj) ± G_ij continued like diagonals, with the noise of G_ii. For bands
+    /// apart from each other that mix strongly; the data of G_ij itself then change little. Two further solves for each element, whose data, like those of the
+    /// two diagonals, must stand on one axis.
+    Mixed,
 }
 
 impl<T: Real> MatrixMaxEnt<T> {
@@ -70,11 +89,17 @@ impl<T: Real> MatrixMaxEnt<T> {
         self
     }
 
-    /// Solves all elements. The default weights of off-diagonal (i, j) are √(a_ii a_jj), of either sign.
+    /// What the off-diagonals are like without data; [`OffDiagonalDefault::GeometricMean`] unless given.
+    pub fn off_diagonal_default(mut self, default: OffDiagonalDefault) -> Self {
+        self.default = default;
+        self
+    }
+
+    /// Solves all elements.
     ///
     /// # Errors
     /// Those of [`MaxEnt::prepare`] for an element; a fixed norm of off-diagonals; an orthonormal basis of anything
-    /// but a fermionic density.
+    /// but a fermionic density; for [`OffDiagonalDefault::Mixed`], elements on different axes.
     pub fn solve(&self, problem: &MatrixProblem<T>) -> Result<MatrixSolution<T>> {
         if self.off_diagonal.fixes_norm() {
             return Err(Error::Unsupported {
@@ -93,30 +118,62 @@ impl<T: Real> MatrixMaxEnt<T> {
         let n = problem.order();
         let diagonal = solve_all(&problem.diagonal, |_| Ok(self.diagonal.clone()))?;
         let weights: Vec<Vec<T>> = diagonal.iter().map(|s| s.spectrum().weights()).collect();
-        let mut priors: Vec<Arc<dyn Legendre<T>>> = Vec::with_capacity(problem.real.len());
-        for i in 0..n {
-            for j in i + 1..n {
-                let default = default_weights(&weights[i], &weights[j]);
-                let entropy = Arc::new(PositiveNegativeEntropy::symmetric(default)?);
-                priors.push(if self.orthonormal {
+        let pairs: Vec<_> = (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j))).collect();
+        let solve = |elements: &[Problem<T>]| {
+            solve_all(elements, |k| {
+                let (i, j) = pairs[k];
+                let [plus, minus] = match self.default {
+                    OffDiagonalDefault::GeometricMean => {
+                        let default = geometric_mean(&weights[i], &weights[j]);
+                        [default.clone(), default]
+                    }
+                    OffDiagonalDefault::Mixed => {
+                        self.mixed([&problem.diagonal[i], &problem.diagonal[j]], &elements[k])?
+                    }
+                };
+                let entropy = Arc::new(PositiveNegativeEntropy::new(plus, minus)?);
+                let prior: Arc<dyn Legendre<T>> = if self.orthonormal {
                     Arc::new(SumRule::new(entropy, T::zero())?)
                 } else {
                     entropy
-                });
-            }
-        }
-        let maxent = |k: usize| Ok(self.off_diagonal.clone().scaled_prior(Arc::clone(&priors[k])));
-        let real = solve_all(&problem.real, maxent)?;
-        let imaginary = solve_all(&problem.imaginary, maxent)?;
+                };
+                Ok(self.off_diagonal.clone().scaled_prior(prior))
+            })
+        };
+        let (real, imaginary) = (solve(&problem.real)?, solve(&problem.imaginary)?);
         Ok(MatrixSolution { diagonal, real, imaginary })
+    }
+
+    /// Half the weights of (c_i ± c_j)/√2.
+    fn mixed(&self, diagonal: [&Problem<T>; 2], element: &Problem<T>) -> Result<[Vec<T>; 2]> {
+        let [first, second] = diagonal.map(Problem::data);
+        let axis = diagonal[0].model().x();
+        if [diagonal[1], element].iter().any(|p| p.model().x() != axis) {
+            return Err(Error::Unsupported {
+                argument: "off_diagonal_default",
+                value: "Mixed for elements on different axes",
+                expected: "one data axis for both diagonals and the element",
+            });
+        }
+        let half = T::lit(0.5);
+        let solve = |sign: T| -> Result<Vec<T>> {
+            let diagonals = first.iter().zip(second).map(|(&a, &b)| half * (a + b));
+            let data: Vec<T> = diagonals.zip(element.data()).map(|(d, &g)| d + sign * g).collect();
+            let solution = self.diagonal.solve(&diagonal[0].with_data(&data)?)?;
+            Ok(lifted(solution.spectrum().weights().iter().map(|&a| half * a).collect()))
+        };
+        Ok([solve(T::one())?, solve(-T::one())?])
     }
 }
 
 /// √(a_i a_j), positive.
-fn default_weights<T: Real>(a: &[T], b: &[T]) -> Vec<T> {
+fn geometric_mean<T: Real>(a: &[T], b: &[T]) -> Vec<T> {
     let positive = |x: T| if x > T::zero() { x } else { T::zero() };
-    let mut d: Vec<T> =
-        a.iter().zip(b).map(|(&a, &b)| positive(a).sqrt() * positive(b).sqrt()).collect();
+    lifted(a.iter().zip(b).map(|(&a, &b)| positive(a).sqrt() * positive(b).sqrt()).collect())
+}
+
+/// Default weights, those near zero lifted to be positive.
+fn lifted<T: Real>(mut d: Vec<T>) -> Vec<T> {
     let mean = d.iter().copied().sum::<T>() / T::lit(d.len() as f64);
     let least = if mean > T::zero() { T::lit(FLOOR) * mean } else { T::MIN_POSITIVE.sqrt() };
     for d in &mut d {
