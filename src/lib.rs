@@ -181,7 +181,7 @@ pub use synthetic::{
     AugmentedSet, GaussianMixture, NoiseLevel, PeakRange, SampleStream, TrainingSet, TrainingSource,
 };
 pub use train::{
-    Adam, AdamConfig, DivergenceOrigin, EpochInfo, Estimator, Lmmse, Rlista, RlistaConfig,
-    Robustness, Schedule, TrainOptions, Trainer, Training, TrainingReport, TrainingState,
-    TrainingStatus, train,
+    Adam, AdamConfig, DepthProfile, DivergenceOrigin, EpochInfo, Estimator, Lmmse, Rlista,
+    RlistaConfig, Robustness, Schedule, TrainOptions, Trainer, Training, TrainingReport,
+    TrainingState, TrainingStatus, train,
 };
