@@ -182,7 +182,8 @@ pub use sparse::{
 };
 pub use spectrum::{DefaultModel, DefaultPeak, Peak, Spectrum};
 pub use synthetic::{
-    AugmentedSet, GaussianMixture, NoiseLevel, PeakRange, SampleStream, TrainingSet, TrainingSource,
+    AugmentedSet, GaussianMixture, NoiseLevel, PeakRange, PeakSize, SampleStream, TrainingSet,
+    TrainingSource,
 };
 pub use train::{
     Adam, AdamConfig, DepthProfile, DivergenceOrigin, EpochInfo, Estimator, Lmmse, Rlista,
