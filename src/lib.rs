@@ -47,7 +47,8 @@
 //! | error bars of an answer | [`Posterior`] of maximum entropy; [`Bootstrap`], [`Jackknife`] of any solver |
 //! | a self-energy | [`SelfEnergy`] |
 //! | a matrix of Green's functions | [`MatrixProblem`], [`MatrixMaxEnt`] |
-//! | more than one machine | [`Communicator`], [`Training::with_communicator`], [`PreparedMaxEnt::solve_shared`] |
+//! | more cores, more machines | the page [`outgrowing`] one core, one machine |
+//! | ranks that compute together | [`Communicator`], [`Training::with_communicator`], [`PreparedMaxEnt::solve_shared`] |
 //! | an answer | [`Solution`]: [`Spectrum`], back-continued data, [`Report`] with its [`Certificate`] |
 //!
 //! # Conventions
@@ -69,6 +70,8 @@
 //!   caller does the I/O.
 //! - `mpi`: ranks that are the processes of an MPI run (`MpiCommunicator`). Needs an MPI library and clang's
 //!   library (Debian: `libopenmpi-dev openmpi-bin libclang-dev clang`).
+//!
+//! Which of them when: [`outgrowing`].
 
 /// The README's example, compiled as a documentation test.
 #[cfg(doctest)]
@@ -89,6 +92,7 @@ mod maxent;
 mod network;
 mod noise;
 mod operator;
+pub mod outgrowing;
 mod parallel;
 mod prior;
 mod problem;
