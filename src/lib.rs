@@ -101,8 +101,13 @@ mod synthetic;
 mod test_support;
 mod train;
 
+#[cfg(feature = "cuda")]
+pub use device::Cuda;
+#[cfg(feature = "wgpu")]
+pub use device::Wgpu;
 pub use device::{
-    Backend, Continuation, Cpu, CpuPredictor, CpuStepper, Predictor, Stepper, train_on,
+    Backend, Continuation, Cpu, CpuPredictor, CpuStepper, DeviceActivation, DeviceNetwork,
+    DevicePredictor, DeviceStepper, Formulas, Operation, Plan, Predictor, Stepper, train_on,
 };
 pub use error::{Error, Result};
 pub use estimate::Estimate;

@@ -12,14 +12,32 @@
 //! A backend says by its implementations what it can do. A precision a device lacks, or a network that has no form
 //! there, is a bound that does not hold: it does not compile, instead of being rounded or computed elsewhere.
 
+mod activation;
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
+mod engine;
+mod launch;
+mod lower;
+mod plan;
 mod training;
+#[cfg(feature = "wgpu")]
+mod wgpu;
 
 #[cfg(test)]
 mod battery;
+#[cfg(test)]
+mod interpreter;
 
+pub use activation::{DeviceActivation, Formulas};
 pub use cpu::{Cpu, CpuPredictor, CpuStepper};
+#[cfg(feature = "cuda")]
+pub use cuda::Cuda;
+pub use engine::{DevicePredictor, DeviceStepper};
+pub use plan::{DeviceNetwork, Operation, Plan};
 pub use training::train_on;
+#[cfg(feature = "wgpu")]
+pub use wgpu::Wgpu;
 
 use crate::error::Result;
 use crate::maxent::PreparedMaxEnt;
