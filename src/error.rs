@@ -175,6 +175,14 @@ pub enum Error {
         /// What its driver says.
         reason: String,
     },
+    /// Another of several ranks that compute together cannot go on.
+    #[error("rank {rank} {what}")]
+    OtherRank {
+        /// The rank.
+        rank: usize,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// Stored data that cannot be what they say they are.
     #[error("stored {what} has version {found}: expected {expected}")]
     Version {
@@ -279,6 +287,20 @@ pub(crate) fn check_nonnegative<T: Real>(argument: &'static str, value: T) -> Re
             value: value.as_f64(),
             expected: "a non-negative number",
         })
+    }
+}
+
+/// `Err` unless every element is finite and ≥ 0.
+pub(crate) fn check_all_nonnegative<T: Real>(argument: &'static str, values: &[T]) -> Result<()> {
+    check_finite(argument, values)?;
+    match values.iter().position(|&v| v < T::zero()) {
+        None => Ok(()),
+        Some(index) => Err(Error::ElementOutOfRange {
+            argument,
+            index,
+            value: values[index].as_f64(),
+            expected: "a non-negative number",
+        }),
     }
 }
 

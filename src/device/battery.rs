@@ -150,7 +150,9 @@ fn refusals<T: Real, N: Network<T> + Clone, B: Backend<T, N>>(
 /// The paper's networks and another activation, small.
 pub(super) fn unrolled<T: Real, P: crate::prox::Prox<T>>(prox: P, eta: f64) -> Unrolled<T, P> {
     let (input, output) = SHAPE;
-    let architecture = UnrolledArchitecture { input, output, depth: 4, relaxation: T::lit(eta) };
+    let relaxation = T::lit(eta);
+    let architecture =
+        UnrolledArchitecture { relaxation, ..UnrolledArchitecture::rlista(input, output, 4) };
     let initialization = Initialization { threshold: 2e-2, ..Initialization::default() };
     let mut rng = ChaCha8Rng::seed_from_u64(11);
     Unrolled::random(architecture, prox, &initialization, &mut rng).unwrap()

@@ -7,7 +7,8 @@
 use super::activation::{DeviceActivation, Formulas};
 use crate::error::{Error, Result, check_len};
 use crate::network::{
-    ConvolutionNetwork, DenseNetwork, Head, Headed, Network, Unrolled, UnrolledArchitecture,
+    ConvolutionNetwork, DenseNetwork, Head, Headed, Network, Thresholds, Unrolled,
+    UnrolledArchitecture,
 };
 use crate::prox::{NonNegative, Prox};
 use crate::real::Real;
@@ -211,8 +212,21 @@ pub(super) fn channels(
 
 impl<T: Real, P: Prox<T> + DeviceActivation> DeviceNetwork<T> for Unrolled<T, P> {
     fn plan(&self) -> Result<Plan> {
-        let UnrolledArchitecture { input: m, output: n, depth, relaxation, .. } =
-            self.architecture();
+        let UnrolledArchitecture {
+            input: m,
+            output: n,
+            depth,
+            relaxation,
+            learned_relaxation,
+            thresholds,
+        } = self.architecture();
+        if learned_relaxation || thresholds != Thresholds::Shared {
+            return Err(Error::Unsupported {
+                argument: "network",
+                value: "one that learns its relaxations, or a threshold for every component",
+                expected: "on a device, a fixed relaxation and one threshold a layer",
+            });
+        }
         let relaxation = relaxation.as_f64();
         let mut plan = Plan::new(m);
         let activation = plan.activation(self.prox());

@@ -5,7 +5,7 @@ use crate::error::{Result, check_len};
 use crate::network::Network;
 use crate::real::Real;
 use crate::synthetic::TrainingSet;
-use crate::train::{EpochInfo, Progress, TrainOptions, TrainingReport};
+use crate::train::{DivergenceOrigin, EpochInfo, Progress, TrainOptions, TrainingReport};
 use core::ops::ControlFlow;
 use rand::Rng;
 
@@ -38,10 +38,12 @@ pub fn train_on<T: Real, N: Network<T>, B: Backend<T, N>>(
     while !progress.is_over(&options) {
         stepper.run(progress.shuffle())?;
         let (loss, steps) = (stepper.loss()?, stepper.steps());
-        if let Err(parameters) = progress.accept(loss, stepper.network()?.parameters(), steps) {
-            sound = Some(parameters.to_vec());
+        let network = stepper.network()?;
+        if let Some(origin) = DivergenceOrigin::of_epoch(network, set, loss, progress.limit()) {
+            sound = Some(progress.diverge(origin, steps).to_vec());
             break;
         }
+        progress.accept(loss, network.parameters());
         let errors = match validation {
             Some(validation) => Some(validation.score(&stepper.predict(validation.data())?)?),
             None => None,

@@ -7,7 +7,8 @@
 //! softmax:     a = e^z/Σe^z                        ∂L/∂z = a ⊙ (δ − a·δ)
 //! ```
 //!
-//! so that a ≥ 0 and Σ a = 1 for whatever the network says.
+//! so that a ≥ 0 and Σ a = 1 for whatever the network says. Agreement with the data is no head: it needs the problem;
+//! see [`DataConsistent`](crate::DataConsistent).
 
 use super::{Front, Network};
 use crate::error::Result;
@@ -122,6 +123,27 @@ impl<T: Real, N: Network<T>> Network<T> for Headed<N> {
 
     fn penalised(&self) -> Vec<Range<usize>> {
         self.network.penalised()
+    }
+
+    /// Those of the network, and the head.
+    fn depth(&self) -> usize {
+        self.network.depth() + usize::from(self.head != Head::Linear)
+    }
+
+    fn layer_parameters(&self, layer: usize) -> Vec<Range<usize>> {
+        if layer < self.network.depth() { self.network.layer_parameters(layer) } else { Vec::new() }
+    }
+
+    fn layer_output<'w>(
+        &self,
+        layer: usize,
+        batch: usize,
+        workspace: &'w Self::Workspace,
+    ) -> Option<&'w [T]> {
+        if layer < self.network.depth() {
+            return self.network.layer_output(layer, batch, &workspace.inner);
+        }
+        workspace.output.get(..self.output_len() * batch)
     }
 
     fn project(&mut self) {

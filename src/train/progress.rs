@@ -1,7 +1,8 @@
 //! What a training run knows between two epochs, whatever does its steps: the order of the samples, the last
 //! sound weights, the best ones, and whether the run has ended.
 
-use super::{TrainOptions, TrainingReport, TrainingStatus};
+use super::divergence::EXPLOSION;
+use super::{DivergenceOrigin, TrainOptions, TrainingReport, TrainingStatus};
 use crate::network::ErrorSummary;
 use crate::real::Real;
 use rand::seq::SliceRandom;
@@ -74,6 +75,16 @@ impl<T: Real> Progress<T> {
         self.status = Some(TrainingStatus::Stopped);
     }
 
+    /// Whether the observer has ended it.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.status == Some(TrainingStatus::Stopped)
+    }
+
+    /// Takes the parameters the run begins with.
+    pub(super) fn begin(&mut self, parameters: &[T]) {
+        self.sound.copy_from_slice(parameters);
+    }
+
     /// The order of the samples in the next epoch: a ChaCha8 stream of its own.
     pub(crate) fn shuffle(&mut self) -> &[usize] {
         let mut stream = ChaCha8Rng::from_seed(self.seed);
@@ -83,23 +94,22 @@ impl<T: Real> Progress<T> {
         &self.order
     }
 
-    /// Takes the mean loss of an epoch and the parameters after it; where one of them is not finite the run ends
-    /// as diverged, and the answer is the parameters to go back to.
-    pub(crate) fn accept(
-        &mut self,
-        loss: f64,
-        parameters: &[T],
-        steps: usize,
-    ) -> core::result::Result<(), &[T]> {
-        let epoch = self.epoch + 1;
-        if !loss.is_finite() || parameters.iter().any(|p| !p.is_finite()) {
-            self.status = Some(TrainingStatus::Diverged { epoch, step: steps });
-            return Err(&self.sound);
-        }
+    /// Takes the mean loss of a sound epoch and the parameters after it.
+    pub(crate) fn accept(&mut self, loss: f64, parameters: &[T]) {
         self.sound.copy_from_slice(parameters);
-        self.epoch = epoch;
+        self.epoch += 1;
         self.training_loss = Some(loss);
-        Ok(())
+    }
+
+    /// The loss above which an epoch has exploded.
+    pub(crate) fn limit(&self) -> f64 {
+        self.training_loss.filter(|&loss| loss > 0.0).map_or(f64::MAX, |loss| EXPLOSION * loss)
+    }
+
+    /// Ends the run as diverged in the epoch at hand; the answer is the parameters to go back to.
+    pub(crate) fn diverge(&mut self, origin: DivergenceOrigin, step: usize) -> &[T] {
+        self.status = Some(TrainingStatus::Diverged { epoch: self.epoch + 1, step, origin });
+        &self.sound
     }
 
     /// Takes the validation errors after an accepted epoch.

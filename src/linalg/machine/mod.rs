@@ -3,6 +3,8 @@
 #![allow(unsafe_code)]
 
 mod gemm;
+mod product;
+mod register;
 mod simd;
 
 pub(crate) use gemm::{MatMut, MatRef, gemm, gemm_scaled};
