@@ -335,7 +335,7 @@ impl<T: Number> Machine<T> for CudaMachine<T> {
 
 /// Copies numbers to the device.
 fn copy<V: DeviceRepr>(
-    stream: &CudaStream,
+    stream: &Arc<CudaStream>,
     values: &[V],
     to: &mut CudaSlice<V>,
     at: usize,
