@@ -12,6 +12,8 @@
 //!
 //! Not in the table: maximum entropy, which runs on the processor's cores on every device.
 
+#![allow(clippy::print_stdout)]
+
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
     Backend, Cpu, FermionTime, ForwardModel, FrequencyGrid, Front, GaussianMixture, Initialization,
@@ -113,12 +115,12 @@ fn spectra<T: Real, B: Backend<T, Rlista<T>>>(
     let network = network::<T>(m, n, 6)?;
     let seconds = if carried {
         let mut predictor = device.predictor(&network, COUNT)?;
-        time(settings.seconds, || Ok(drop(predictor.predict(set.data())?)))?
+        time(settings.seconds, || predictor.predict(set.data()).map(drop).map_err(Into::into))?
     } else {
         let options = TrainOptions { batch: COUNT, ..TrainOptions::default() };
         let mut stepper = device.stepper(network, &set, &options)?;
         let all: Vec<usize> = (0..COUNT).collect();
-        time(settings.seconds, || Ok(drop(stepper.evaluate(&all)?)))?
+        time(settings.seconds, || stepper.evaluate(&all).map(|_| ()).map_err(Into::into))?
     };
     let place = if carried { "carried there and back" } else { "resident, with their errors" };
     Ok(Line {

@@ -55,9 +55,19 @@ fn options() -> TrainOptions {
 fn assert_close<T: Real>(what: &str, found: &[T], expected: &[T], tolerance: f64) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let scale = expected.iter().map(|v| v.as_f64().abs()).fold(0.0, f64::max);
-    for (i, (f, e)) in found.iter().zip(expected).enumerate() {
-        let distance = (f.as_f64() - e.as_f64()).abs();
-        assert!(distance <= tolerance * scale, "{what}[{i}]: {f} instead of {e}, scale {scale:e}");
+    let distance = |i: usize| (found[i].as_f64() - expected[i].as_f64()).abs();
+    // A NaN is beyond, too.
+    let beyond = |&i: &usize| !matches!(distance(i), d if d <= tolerance * scale);
+    let wrong: Vec<usize> = (0..found.len()).filter(beyond).collect();
+    if let Some(&i) = wrong.first() {
+        let worst = (0..found.len()).map(distance).fold(0.0, f64::max) / scale;
+        panic!(
+            "{what}[{i}]: {} instead of {}; {} of {} beyond, worst {worst:e}",
+            found[i],
+            expected[i],
+            wrong.len(),
+            found.len()
+        );
     }
 }
 
@@ -68,7 +78,8 @@ pub(super) fn check<T: Real, N: Network<T> + Clone, B: Backend<T, N>>(
     tolerance: f64,
 ) {
     let (set, options, name) = (samples::<T>(SAMPLES), options(), network.name());
-    let what = |what: &str| format!("{name} on {}: {what}", backend.name());
+    let kind = core::any::type_name::<N>();
+    let what = |what: &str| format!("{name} ({kind}) on {}: {what}", backend.name());
 
     // The forward pass, in panels that do not divide the number of samples.
     let reference = Cpu.predictor(network, 64).unwrap().predict(set.data()).unwrap();

@@ -43,34 +43,45 @@ pub trait Machine<T: Real> {
 /// What a machine needs memory for, in numbers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sizes {
-    pub(crate) arena: usize,
-    /// Of the arena, what every sample of a batch adds.
-    pub(crate) per_sample: usize,
     pub(crate) batch: usize,
-    pub(crate) data: usize,
+    pub(crate) arena: Need,
+    pub(crate) data: Need,
     pub(crate) order: usize,
 }
 
+/// Numbers that are needed whatever the batch, and for each of its samples.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Need {
+    pub(crate) fixed: usize,
+    pub(crate) per_sample: usize,
+}
+
+impl Need {
+    /// For a batch.
+    pub(crate) fn total(&self, batch: usize) -> usize {
+        self.per_sample.saturating_mul(batch).saturating_add(self.fixed)
+    }
+}
+
 impl Sizes {
-    /// `Err` unless arena and samples hold at most as many numbers as `most`; names the size and a batch that fits.
+    /// `Err` unless arena and samples hold at most `most` numbers each; names the size and a batch that fits.
     pub(crate) fn check<T>(&self, device: &'static str, most: usize) -> Result<()> {
         let most = most.min(u32::MAX as usize);
         let bytes = |numbers: usize| (numbers as u64).saturating_mul(size_of::<T>() as u64);
-        let refusal = |what, numbers, batch| Error::DeviceMemory {
-            device,
-            what,
-            bytes: bytes(numbers),
-            available: bytes(most),
-            batch,
-        };
-        if self.data > most || self.order > most {
-            return Err(refusal("the samples", self.data.max(self.order), None));
-        }
-        if self.arena > most {
-            let fixed = self.arena - self.per_sample.saturating_mul(self.batch).min(self.arena);
-            let batch = most.saturating_sub(fixed) / self.per_sample.max(1);
-            let batch = Some(batch).filter(|&batch| batch > 0);
-            return Err(refusal("parameters and panels", self.arena, batch));
+        let fits = |need: &Need| most.saturating_sub(need.fixed) / need.per_sample.max(1);
+        let batch = fits(&self.arena).min(fits(&self.data));
+        let needs = [("parameters and panels", &self.arena), ("the samples", &self.data)];
+        for (what, need) in needs {
+            let numbers = need.total(self.batch);
+            if numbers > most {
+                return Err(Error::DeviceMemory {
+                    device,
+                    what,
+                    bytes: bytes(numbers),
+                    available: bytes(most),
+                    batch: (batch > 0).then_some(batch),
+                });
+            }
         }
         Ok(())
     }
@@ -108,13 +119,8 @@ impl<T: Real, M: Machine<T>> DevicePredictor<T, M> {
         let plan = checked(network)?;
         let count = network.parameters().len();
         let layout = Layout::new(&plan, count, batch, 0, false)?;
-        let sizes = Sizes {
-            arena: layout.total,
-            per_sample: layout.per_sample,
-            batch,
-            data: plan.input.saturating_mul(batch),
-            order: batch,
-        };
+        let data = Need { fixed: 0, per_sample: plan.input };
+        let sizes = Sizes { batch, arena: layout.need(), data, order: batch };
         let mut machine = device.open(&sizes, &plan.activations)?;
         machine.write(layout.parameters, network.parameters())?;
         let program = prediction(&mut machine, &plan, &layout, 0)?;
@@ -203,10 +209,9 @@ impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> DeviceStepper<T, N, M> {
         let (data, weights) = (set.data().as_slice(), set.weights().as_slice());
         let staging = data.len() + weights.len();
         let sizes = Sizes {
-            arena: layout.total,
-            per_sample: layout.per_sample,
             batch,
-            data: staging.saturating_add(plan.input.saturating_mul(batch)),
+            arena: layout.need(),
+            data: Need { fixed: staging, per_sample: plan.input },
             order: steps.saturating_mul(batch),
         };
         let mut machine = device.open(&sizes, &plan.activations)?;

@@ -29,8 +29,8 @@ impl<T: Real, P: Prox<T> + Clone> Open<T> for Interpreter<P> {
     fn open(&self, sizes: &Sizes, _: &[Formulas]) -> Result<Loops<T, P>> {
         sizes.check::<T>("interpreter", 1 << 24)?;
         Ok(Loops {
-            arena: vec![T::zero(); sizes.arena],
-            data: vec![T::zero(); sizes.data],
+            arena: vec![T::zero(); sizes.arena.total(sizes.batch)],
+            data: vec![T::zero(); sizes.data.total(sizes.batch)],
             order: vec![0; sizes.order],
             step: 0,
             prox: self.0.clone(),

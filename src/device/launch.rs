@@ -237,9 +237,12 @@ impl<T: Real> Launch<T> {
                 &[],
                 (elementwise((positions + kernel - 1) * batch), 1),
             ),
-            AddScaled { from, to, count, add, factor } => {
-                encoded(Kernel::AddScaled, &[from, to, count], &[factor], (elementwise(count), 1))
-            }
+            AddScaled { from, to, count, add, factor } => encoded(
+                Kernel::AddScaled,
+                &[from, to, count, flag(add)],
+                &[factor],
+                (elementwise(count), 1),
+            ),
             Adam {
                 parameters,
                 gradient,

@@ -1,5 +1,6 @@
 //! From a plan to launches: where everything stands in the arena, and forward and reverse mode of each operation.
 
+use super::engine::Need;
 use super::launch::{Launch, Matrix, NONE, elementwise};
 use super::plan::{Operation, Plan, channels};
 use crate::error::Result;
@@ -37,9 +38,9 @@ pub(super) struct Layout {
     /// Partial sums of each.
     groups: usize,
     /// All numbers.
-    pub(super) total: usize,
+    total: usize,
     /// Of these, what every further sample of a batch adds.
-    pub(super) per_sample: usize,
+    per_sample: usize,
 }
 
 impl Layout {
@@ -107,6 +108,12 @@ impl Layout {
             total,
             per_sample,
         })
+    }
+
+    /// What it takes of a device.
+    pub(super) fn need(&self) -> Need {
+        let panels = self.per_sample.saturating_mul(self.batch);
+        Need { fixed: self.total.saturating_sub(panels), per_sample: self.per_sample }
     }
 
     fn value(&self, row: usize) -> u32 {

@@ -353,3 +353,57 @@ impl<T: Real, N: DeviceNetwork<T>> DeviceNetwork<T> for Headed<N> {
         Ok(plan)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{DenseArchitecture, Initialization};
+    use crate::prox::SoftThreshold;
+    use rand::{SeedableRng, rngs::ChaCha8Rng};
+
+    #[test]
+    fn what_has_no_form_is_refused() {
+        let plain = UnrolledArchitecture::<f64>::rlista(3, 2, 2);
+        let learned = UnrolledArchitecture { learned_relaxation: true, ..plain };
+        let many = UnrolledArchitecture { thresholds: Thresholds::PerComponent, ..plain };
+        for (shape, refused) in [(plain, false), (learned, true), (many, true)] {
+            let mut rng = ChaCha8Rng::seed_from_u64(1);
+            let network =
+                Unrolled::random(shape, SoftThreshold, &Initialization::default(), &mut rng)
+                    .unwrap();
+            let plan = network.plan();
+            assert_eq!(
+                matches!(plan, Err(Error::Unsupported { argument: "network", .. })),
+                refused
+            );
+        }
+    }
+
+    #[test]
+    fn plans_that_do_not_fit_are_refused() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let shape = DenseArchitecture::fcn(4, 3, 2, 5);
+        let network =
+            DenseNetwork::<f64>::random(shape, &Initialization::default(), &mut rng).unwrap();
+        let (plan, count) = (network.plan().unwrap(), network.parameters().len());
+        assert!(plan.check(count).is_ok());
+        assert!(plan.check(count - 1).is_err());
+        let change = |change: &dyn Fn(&mut Plan)| {
+            let mut plan = plan.clone();
+            change(&mut plan);
+            plan.check(count)
+        };
+        assert!(change(&|plan| plan.rows -= 1).is_err());
+        assert!(change(&|plan| plan.activations.clear()).is_err());
+        assert!(change(&|plan| plan.output.end += 1).is_err());
+        let accumulated = |plan: &mut Plan| {
+            if let Operation::Affine { accumulate, .. } = &mut plan.operations[0] {
+                *accumulate = true;
+            }
+        };
+        assert!(change(&accumulated).is_err());
+        let (input, output) = (0..4, 4..9);
+        let convolution = Operation::Convolution { weights: 0, bias: 0, kernel: 9, input, output };
+        assert!(change(&|plan| plan.push(convolution.clone())).is_err());
+    }
+}

@@ -26,6 +26,9 @@ pub(super) const WORKSPACE: usize = 32 << 20;
 /// The arguments of a product that are not its sizes: one matrix.
 type Operand = (cublasOperation_t, u64, c_int);
 
+/// A launch with what its kernel is told.
+type Ready<T> = (Launch<T>, Encoded<T>, CudaFunction);
+
 /// A scalar that CUDA and cuBLAS know.
 pub trait Number: Real + DeviceRepr + ValidAsZeroBits + Unpin {
     /// Its name in C.
@@ -132,7 +135,7 @@ pub struct CudaMachine<T: Number> {
 
 /// Launches, and the graph that was recorded of them.
 pub struct Program<T> {
-    launches: Vec<(Launch<T>, Encoded<T>, CudaFunction)>,
+    launches: Vec<Ready<T>>,
     graph: Option<CudaGraph>,
 }
 
@@ -156,8 +159,11 @@ impl<T: Number> CudaMachine<T> {
         let stream = context.new_stream().map_err(|e| opening(&e))?;
         let blas = CudaBlas::new(Arc::clone(&stream)).map_err(|e| opening(&format!("{e:?}")))?;
         let allocating = failed("allocating");
-        let arena = stream.alloc_zeros(sizes.arena.max(1)).map_err(|e| allocating(&e))?;
-        let data = stream.alloc_zeros(sizes.data.max(1)).map_err(|e| allocating(&e))?;
+        let arena = stream
+            .alloc_zeros(sizes.arena.total(sizes.batch).max(1))
+            .map_err(|e| allocating(&e))?;
+        let data =
+            stream.alloc_zeros(sizes.data.total(sizes.batch).max(1)).map_err(|e| allocating(&e))?;
         let order = stream.alloc_zeros(sizes.order.max(1)).map_err(|e| allocating(&e))?;
         let counter = stream.alloc_zeros(1).map_err(|e| allocating(&e))?;
         let workspace = stream.alloc_zeros::<u8>(WORKSPACE).map_err(|e| allocating(&e))?;
@@ -194,7 +200,7 @@ impl<T: Number> CudaMachine<T> {
     }
 
     /// Does these launches, one after the other.
-    fn launch(&self, program: &[(Launch<T>, Encoded<T>, CudaFunction)]) -> Result<()> {
+    fn launch(&self, program: &[Ready<T>]) -> Result<()> {
         for (launch, encoded, function) in program {
             if let Launch::Product { m, n, k, a, b, c, accumulate } = *launch
                 && let (Some(left), Some(right)) = (operand(b, k, n), operand(a, m, k))
@@ -260,16 +266,14 @@ impl<T: Number> CudaMachine<T> {
     }
 
     /// Records launches as a graph; `None` where the driver does not record them, which then are done one by one.
-    fn record(
-        &self,
-        launches: &[(Launch<T>, Encoded<T>, CudaFunction)],
-    ) -> Result<Option<CudaGraph>> {
+    fn record(&self, launches: &[Ready<T>]) -> Option<CudaGraph> {
         let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
-        self.stream.begin_capture(mode).map_err(|e| failed("recording")(&e))?;
+        self.stream.begin_capture(mode).ok()?;
         let recorded = self.launch(launches);
         let flag = CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH;
-        let graph = self.stream.end_capture(flag);
-        Ok(recorded.ok().and(graph.ok()).flatten())
+        // Recording ends whether or not it went well.
+        let graph = self.stream.end_capture(flag).ok().flatten();
+        recorded.ok().and(graph)
     }
 }
 
@@ -318,7 +322,7 @@ impl<T: Number> Machine<T> for CudaMachine<T> {
         };
         let launches = launches.iter().map(ready).collect::<Result<Vec<_>>>()?;
         self.stream.synchronize().map_err(|e| failed("preparing a step")(&e))?;
-        let graph = self.record(&launches)?;
+        let graph = self.record(&launches);
         Ok(Program { launches, graph })
     }
 

@@ -68,12 +68,12 @@ impl WgpuMachine {
             };
             device.create_buffer(&descriptor)
         };
-        let arena = buffer("arena", sizes.arena, usage);
-        let data = buffer("samples", sizes.data, usage);
+        let arena = buffer("arena", sizes.arena.total(sizes.batch), usage);
+        let data = buffer("samples", sizes.data.total(sizes.batch), usage);
         let order = buffer("order", sizes.order, usage);
         let counter = buffer("step", 1, usage);
         let landing = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let read = buffer("read", sizes.arena.min((READ / 4) as usize), landing);
+        let read = buffer("read", sizes.arena.total(sizes.batch).min((READ / 4) as usize), landing);
         let storage = |binding, read_only| wgpu::BindGroupLayoutEntry {
             binding,
             visibility: wgpu::ShaderStages::COMPUTE,

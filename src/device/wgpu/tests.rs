@@ -1,8 +1,11 @@
 //! On whatever device there is; a machine without one fails these tests, Mesa's software device is enough.
 
 use super::*;
+use crate::device::Stepper;
 use crate::device::battery;
-use crate::device::{Predictor, Stepper};
+use crate::device::engine::Need;
+use crate::device::lower::Layout;
+use crate::network::Network;
 use crate::prox::SoftThreshold;
 
 fn device() -> Wgpu {
@@ -40,25 +43,23 @@ fn too_much_memory_is_named_with_a_batch_that_fits() {
         panic!("{error}")
     };
     assert!(bytes > available && batch < 1 << 28);
-    assert!(error_of(&device, &network, batch).is_none());
-    assert!(matches!(error_of(&device, &network, 2 * batch), Some(Error::DeviceMemory { .. })));
-
-    /// What the sizes alone say, without taking the memory.
-    fn error_of(device: &Wgpu, network: &impl DeviceNetwork<f32>, batch: usize) -> Option<Error> {
-        let limits = device.shared.device.limits();
-        let most = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) / 4;
-        let plan = network.plan().unwrap();
-        let count = network.parameters().len();
-        let layout = crate::device::lower::Layout::new(&plan, count, batch, 1, true).unwrap();
-        let per_sample = layout.per_sample;
-        let sizes = Sizes { arena: layout.total, per_sample, batch, data: 0, order: 0 };
-        sizes.check::<f32>("wgpu", most as usize).err()
-    }
+    // What it says fits, does; a sample more does not.
+    let limits = device.shared.device.limits();
+    let most = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) / 4;
+    let fits = |batch| {
+        let (plan, count) = (network.plan().unwrap(), network.parameters().len());
+        let layout = Layout::new(&plan, count, batch, 1, true).unwrap();
+        let data = Need { fixed: 0, per_sample: plan.input };
+        let sizes = Sizes { batch, arena: layout.need(), data, order: batch };
+        sizes.check::<f32>("wgpu", most as usize).is_ok()
+    };
+    assert!(fits(batch) && !fits(batch + 1));
 }
 
 #[test]
 fn formulas_that_do_not_compile_are_an_error() {
-    let sizes = Sizes { arena: 8, per_sample: 1, batch: 1, data: 1, order: 1 };
+    let need = Need { fixed: 8, per_sample: 1 };
+    let sizes = Sizes { batch: 1, arena: need, data: need, order: 1 };
     let wrong = Formulas { value: "z +".into(), by_argument: "z".into(), by_parameter: "z".into() };
     let mut machine = device().open(&sizes, &[wrong]).unwrap();
     let launch = crate::device::launch::Launch::Activate {
