@@ -18,7 +18,7 @@ use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
     Backend, Cpu, FermionTime, ForwardModel, FrequencyGrid, Front, GaussianMixture, Initialization,
     NoiseLevel, Predictor, Real, Rlista, SoftThreshold, Stepper, TrainOptions, TrainingSet,
-    UnrolledArchitecture, Whitening, nalgebra::DMatrix,
+    UnrolledArchitecture, Whitening,
 };
 use std::time::Instant;
 
