@@ -47,7 +47,8 @@
 //! | error bars of an answer | [`Posterior`] of maximum entropy; [`Bootstrap`], [`Jackknife`] of any solver |
 //! | a self-energy | [`SelfEnergy`] |
 //! | a matrix of Green's functions | [`MatrixProblem`], [`MatrixMaxEnt`] |
-//! | more than one machine | [`Communicator`], [`Training::with_communicator`], [`PreparedMaxEnt::solve_shared`] |
+//! | more cores, more machines | the page [`outgrowing`] one core, one machine |
+//! | ranks that compute together | [`Communicator`], [`Training::with_communicator`], [`PreparedMaxEnt::solve_shared`] |
 //! | an answer | [`Solution`]: [`Spectrum`], back-continued data, [`Report`] with its [`Certificate`] |
 //!
 //! # Conventions
@@ -71,6 +72,8 @@
 //! - `cuda`: the same on NVIDIA devices, in `f32` and `f64` (`Cuda`); not yet run on a GPU.
 //! - `mpi`: ranks that are the processes of an MPI run (`MpiCommunicator`). Needs an MPI library and clang's
 //!   library (Debian: `libopenmpi-dev openmpi-bin libclang-dev clang`).
+//!
+//! Which of them when: [`outgrowing`].
 
 /// The README's example, compiled as a documentation test.
 #[cfg(doctest)]
@@ -91,6 +94,7 @@ mod maxent;
 mod network;
 mod noise;
 mod operator;
+pub mod outgrowing;
 mod parallel;
 mod prior;
 mod problem;
@@ -185,10 +189,11 @@ pub use sparse::{
 };
 pub use spectrum::{DefaultModel, DefaultPeak, Peak, Spectrum};
 pub use synthetic::{
-    AugmentedSet, GaussianMixture, NoiseLevel, PeakRange, SampleStream, TrainingSet, TrainingSource,
+    AugmentedSet, GaussianMixture, NoiseLevel, PeakRange, PeakSize, SampleStream, TrainingSet,
+    TrainingSource,
 };
 pub use train::{
-    Adam, AdamConfig, DivergenceOrigin, EpochInfo, Estimator, Lmmse, Rlista, RlistaConfig,
-    Robustness, Schedule, TrainOptions, Trainer, Training, TrainingReport, TrainingState,
-    TrainingStatus, train,
+    Adam, AdamConfig, DepthProfile, DivergenceOrigin, EpochInfo, Estimator, Lmmse, Rlista,
+    RlistaConfig, Robustness, Schedule, TrainOptions, Trainer, Training, TrainingReport,
+    TrainingState, TrainingStatus, train,
 };

@@ -46,7 +46,8 @@ pub(crate) use lanes::{
     split_lanes,
 };
 pub(crate) use machine::{
-    MatMut, MatRef, Vectorise, dispatch, gemm, gemm_scaled, has_fused_multiply_add, vectorised,
+    MatMut, MatRef, Vectorise, dispatch, gemm, gemm_scaled, has_fused_multiply_add,
+    has_wide_gather, vectorised,
 };
 pub(crate) use norm::squared_norm_bound;
 pub(crate) use svd::Svd;
