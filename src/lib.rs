@@ -120,8 +120,10 @@ pub use device::Cuda;
 pub use device::Wgpu;
 pub use device::{
     Backend, Continuation, Cpu, CpuPredictor, CpuStepper, DeviceActivation, DeviceNetwork,
-    DevicePredictor, DeviceStepper, Formulas, Operation, Plan, Predictor, Stepper, train_on,
+    Formulas, Operation, Plan, Predictor, Stepper, train_on,
 };
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+pub use device::{DevicePredictor, DeviceStepper};
 pub use error::{Error, Result};
 pub use estimate::Estimate;
 pub use fixed_point::{
