@@ -21,6 +21,7 @@ use super::register::Register;
 use super::simd::{InstructionSet, Vectorise};
 #[cfg(target_arch = "x86_64")]
 use super::simd::{v3, v4};
+use super::transpose::{WIDEST, transposed};
 use crate::real::Real;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
@@ -33,8 +34,6 @@ const ROWS: usize = 192;
 const FEW: usize = 16;
 /// Bytes of A from which it is read from afar: tiles then ask the memory for the rows of the next.
 const FAR: usize = 1024 * 1024;
-/// Lanes of the widest register.
-const WIDEST: usize = 16;
 
 /// C = keep·C + factor·A·B; without `keep` what C held is not read. Element (i, j) of A lies at
 /// `a + i·a_row + j·a_column`, B and C alike, and `c_column` is 1.
@@ -231,14 +230,12 @@ impl<T: Real, R: Register<T>> Job<'_, T, R> {
                 } else if b_row == 1 {
                     for p in (0..depth).step_by(R::LANES) {
                         let here = (depth - p).min(R::LANES);
-                        transpose::<T, R>(
-                            b.add(p),
-                            b_column,
-                            count,
-                            here,
-                            to.add(p * width),
-                            width,
-                        );
+                        let x = transposed::<T, R>(|j| b.add(j * b_column + p), count, here);
+                        for i in 0..R::LANES {
+                            if i < here {
+                                x[i].store(to.add((p + i) * width));
+                            }
+                        }
                     }
                 } else {
                     for p in 0..depth {
@@ -354,46 +351,6 @@ unsafe fn totals<T: Real, R: Register<T>>(mut sums: [R; WIDEST]) -> [T; WIDEST] 
         unsafe { sums[first].store(totals.as_mut_ptr().add(first)) };
     }
     totals
-}
-
-/// Transposes `count` rows of `length` numbers, both at most LANES, to `length` rows of LANES numbers, the last
-/// ones zero.
-///
-/// # Safety
-/// The rows, `from_row` apart, can be read, those `to_row` apart written.
-#[inline(always)]
-unsafe fn transpose<T: Real, R: Register<T>>(
-    from: *const T,
-    from_row: usize,
-    count: usize,
-    length: usize,
-    to: *mut T,
-    to_row: usize,
-) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let mut x = [R::splat(T::zero()); WIDEST];
-        for j in 0..R::LANES {
-            if j < count {
-                x[j] = R::load_first(from.add(j * from_row), length);
-            }
-        }
-        // A perfect shuffle of rows and numbers, for every binary digit of LANES.
-        let mut digit = 1;
-        while digit < R::LANES {
-            let mut y = x;
-            for i in 0..R::LANES / 2 {
-                (y[2 * i], y[2 * i + 1]) = x[i].zip(x[i + R::LANES / 2]);
-            }
-            x = y;
-            digit *= 2;
-        }
-        for i in 0..R::LANES {
-            if i < length {
-                x[i].store(to.add(i * to_row));
-            }
-        }
-    }
 }
 
 /// Room for a strip, aligned to lines of the cache.
