@@ -50,7 +50,7 @@ pub(crate) use lanes::{
 };
 pub(crate) use machine::{
     MatMut, MatRef, Vectorise, columns_from, dispatch, gemm, gemm_scaled, has_fused_multiply_add,
-    vectorised,
+    has_wide_gather, vectorised,
 };
 pub(crate) use norm::squared_norm_bound;
 pub(crate) use svd::Svd;

@@ -18,6 +18,7 @@ mod progress;
 mod rlista;
 mod robustness;
 mod schedule;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod trainer;

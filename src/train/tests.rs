@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 mod divergence;
 mod lmmse;
+mod shared;
 
 fn model() -> ForwardModel<f64> {
     let tau: Vec<f64> = (0..30).map(|i| 8.0 * f64::from(i) / 29.0).collect();

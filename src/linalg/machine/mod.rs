@@ -9,5 +9,5 @@ mod simd;
 mod transpose;
 
 pub(crate) use gemm::{MatMut, MatRef, gemm, gemm_scaled};
-pub(crate) use simd::{Vectorise, dispatch, has_fused_multiply_add, vectorised};
+pub(crate) use simd::{Vectorise, dispatch, has_fused_multiply_add, has_wide_gather, vectorised};
 pub(crate) use transpose::columns_from;

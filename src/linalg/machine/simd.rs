@@ -139,6 +139,15 @@ pub(crate) fn has_fused_multiply_add() -> bool {
     return cfg!(target_arch = "aarch64");
 }
 
+/// Whether a dispatched loop loads from eight and more places in one instruction.
+#[inline]
+pub(crate) fn has_wide_gather() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return InstructionSet::detect() == InstructionSet::Avx512;
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
 pub(super) fn v4<B: Vectorise>(body: B) -> B::Output {
