@@ -28,12 +28,14 @@ use core::mem::MaybeUninit;
 
 /// Bytes of a packed strip: two thirds of a first cache level.
 const STRIP: usize = 32 * 1024;
+/// Widths of a strip up to which rows of B are near enough to one another to be used where they lie.
+const NARROW: usize = 4;
 /// Rows of a block.
 const ROWS: usize = 192;
 /// Rows too few to make up for packing a strip whose rows are contiguous.
 const FEW: usize = 16;
 /// Bytes of A from which it is read from afar: tiles then ask the memory for the rows of the next.
-const FAR: usize = 1024 * 1024;
+const FAR: usize = 256 * 1024;
 
 /// C = keep·C + factor·A·B; without `keep` what C held is not read. Element (i, j) of A lies at
 /// `a + i·a_row + j·a_column`, B and C alike, and `c_column` is 1.
@@ -179,7 +181,7 @@ impl<T: Real, R: Register<T>> Job<'_, T, R> {
                         let mut b =
                             product.b.add(depth.start * product.b_row + first * product.b_column);
                         let mut b_row = product.b_row;
-                        let compact = b_row <= most * R::LANES || rows.len() <= FEW;
+                        let compact = b_row <= NARROW * most * R::LANES || rows.len() <= FEW;
                         if product.b_column != 1 || here < width * R::LANES || !compact {
                             self.pack(b, depth.len(), here, memory);
                             b = memory;
