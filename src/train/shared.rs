@@ -27,7 +27,7 @@ impl<T: Real, N: Network<T>> Training<T, N> {
     /// ranks, and the same result to rounding for any.
     ///
     /// Sources that draw samples when they are used ([`SampleStream`](crate::SampleStream)) draw a rank's
-    /// share alone; a [`TrainingSet`] every rank holds whole.
+    /// share alone; a [`TrainingSet`](crate::TrainingSet) every rank holds whole.
     ///
     /// ```
     /// use fredholm::*;
