@@ -7,10 +7,11 @@
 //! | one machine | `rayon` (default) | threads over chunks of a batch, spectra, bins, samples to generate: the same bits for any number of threads |
 //! | machines with MPI | `mpi`: [`Training::with_communicator`](crate::Training::with_communicator), [`PreparedMaxEnt::solve_shared`](crate::PreparedMaxEnt::solve_shared) over an `MpiCommunicator` | every rank takes its share of each batch, or of the spectra |
 //! | machines with something else | a [`Communicator`](crate::Communicator) of your own: four methods | the same |
-//! | a device for whole training steps | a [`Backend`](crate::Backend), [`train_on`](crate::train_on) | parameters, samples and steps stay on the device |
+//! | a graphics card | `wgpu`: `Wgpu` (Vulkan, Metal, DirectX 12; `f32`); `cuda`: `Cuda` (NVIDIA; `f32`, `f64`), through [`train_on`](crate::train_on) | parameters, samples and steps stay on the device |
+//! | another device for whole training steps | a [`Backend`](crate::Backend) of your own | the same |
 //!
 //! A rule of thumb: threads first, they share memory and one gradient. Ranks pay from the second machine on; on
-//! each, one rank a socket with `rayon`'s threads inside it is better than one rank a core. Offload when a
+//! each, one rank a socket with `rayon`'s threads inside it sums less than one rank a core. Offload when a
 //! step is large: one small product after the other is slower on a device than here.
 //!
 //! # What ranks promise
@@ -41,6 +42,32 @@
 //! On two cores that had other work to do, one thread a rank, Open MPI 4.1: a step of RLISTA-10 over 256 fresh samples
 //! (100 times, 50 frequencies, `f32`) 1.2 ms on one rank; a sum of 262 kB over two ranks 42 µs, a few per cent of it;
 //! the model's constants 0.24 µs and 4.2 GB/s. How steps scale can be measured on a machine that is idle only.
+//!
+//! # Devices
+//!
+//! A network goes to a device as a [`Plan`](crate::Plan) of its operations, with parameters, Adam's moments and the
+//! whole training set. A step is a fixed list of some 60 launches for ten layers (samples gathered by their shuffled
+//! numbers, products, activations, loss, reverse mode, Adam); an epoch is that list repeated, recorded once as a CUDA
+//! graph or submitted many steps at a time, and what comes back are the losses, once a run, and the parameters. Between two
+//! ranks of a run, or for an optimiser of your own, [`Stepper::gradient`](crate::Stepper::gradient) hands the
+//! gradient back.
+//!
+//! - *Which.* `cuda` on NVIDIA devices: products by cuBLAS in true `f32` (no TF32) or `f64`. `wgpu` anywhere else: its
+//!   products are this crate's, in tiles of 64 × 64, and so slower than a maker's.
+//! - *When.* Below some 10⁷ operations a step (batches of 256 at n = 50 have 10⁸) the launches take longer than the
+//!   work; a device wants large batches, wide networks, or both.
+//! - *Memory.* 4 p numbers for p parameters; (m + n) a sample of the set; 2 (m + 2 L n) + n + 2 a sample of a batch for an
+//!   unrolled network: 72 kB in `f32` at m = 800, n = 400, L = 10, so 0.72 GB for a batch of 10 000. Too large a batch is an
+//!   error that names one that fits.
+//! - *Floors.* A step of RLISTA-10 at m = 800, n = 400 with 10 000 samples has 0.29 · 10¹² operations: 4.3 ms at the
+//!   67 TFLOP/s that an H200's maker states for `f32`. With 256 samples at m = 100, n = 50 it has 0.11 · 10⁹, 2 µs,
+//!   and its time is that of 60 launches.
+//! - *Measured.* Nothing yet on a GPU: `cuda` has only been compiled and run on an emulated driver, `wgpu` run on Mesa's
+//!   software device, where both agree with the processor's engine, gradients and a hundred steps, to 10⁻⁴ in `f32` and
+//!   10⁻¹² in `f64`. `cargo run --release --features wgpu,cuda --example device_table -- cuda` prints the table of
+//!   steps, training and inference beside these floors.
+//! - *Not there.* Maximum entropy, noise drawn anew at every step, streamed samples, learned relaxations and thresholds
+//!   of each component.
 //!
 //! # A thousand ranks
 //!
@@ -82,6 +109,7 @@
 //!   RLISTA-10 at m = 100, n = 50, 3 · 10 · 2 · 7500 = 0.45 Mflop, and 29 Mflop at m = 800, n = 400. 10⁹ samples are
 //!   4.5 · 10¹⁴ and 2.9 · 10¹⁶.
 //! - *Time.* At 100 GFLOP/s, what one recent core does in `f32`, that is 1.3 hours for the smaller, 3.4 days for the
-//!   larger, and five minutes of a thousand cores, by the table above with some 10 % for the sums. A step of the smaller
-//!   with 256 fresh samples was measured at 1.2 ms on one core, draws included: 1.3 hours. A device that keeps
-//!   10 TFLOP/s busy needs 48 minutes for the larger, if it draws the samples where it trains.
+//!   larger, and five minutes of a thousand cores for it, a few per cent more with the sums (its 4.8 · 10⁶ parameters take
+//!   3 ms a step, 256 samples 74 ms). A step of the smaller with 256 fresh samples was measured at 1.2 ms on one core, draws
+//!   included: 1.3 hours. A device that keeps 10 TFLOP/s busy needs 48 minutes for the larger, if samples are drawn where it
+//!   trains, which no backend does yet.
