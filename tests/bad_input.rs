@@ -2,11 +2,11 @@
 
 use fredholm::nalgebra::DMatrix;
 use fredholm::{
-    Adjoint, AdjointSolver, Bins, BosonTimeSymmetric, BoxConstraint, Bryan, Chi2Kink, Cp,
-    Curvature, DataConsistent, DefaultModel, DefaultPeak, Density, Entropy, Error,
-    FermionMatsubara, FermionTime, FixedAlpha, ForwardModel, FrequencyGrid, FromFn, Gcv, Historic,
-    IterationOptions, Kernel, KineticSearch, Laplace, LineFit, Lmmse, MaxEnt, Measurement,
-    PositiveNegativeEntropy, Problem, ProximalGradient, ProximalGradientMap, Simplex,
+    Adjoint, AdjointSolver, Alone, Bins, BosonTimeSymmetric, BoxConstraint, Bryan, Chi2Kink,
+    Communicator, Cp, Curvature, DataConsistent, DefaultModel, DefaultPeak, Density, Entropy,
+    Error, FermionMatsubara, FermionTime, FixedAlpha, ForwardModel, FrequencyGrid, FromFn, Gcv,
+    Historic, IterationOptions, Kernel, KineticSearch, Laplace, LineFit, Lmmse, MaxEnt,
+    Measurement, PositiveNegativeEntropy, Problem, ProximalGradient, ProximalGradientMap, Simplex,
     SoftThreshold, Solver, Spectrum, SumRule, Thresholds, TrainingSet, Transformed, Unrolled,
     UnrolledArchitecture, Whitening, WithRows,
 };
@@ -423,5 +423,18 @@ fn further_rows_without_their_data() {
         (&[f64::NAN][..], &[1.0][..], "values"),
     ] {
         says(&data.with_rows(values, errors).map(drop).unwrap_err(), &[name]);
+    }
+}
+
+#[test]
+fn ranks_that_are_not_there() {
+    let mut one = [1.0_f64];
+    for (result, name) in [
+        (Alone.send(0, &one), "to"),
+        (Alone.receive(1, &mut one), "from"),
+        (Alone.broadcast(1, &mut one), "root"),
+        (Alone.all_reduce_sum(&one, &mut []), "sums"),
+    ] {
+        says(&result.unwrap_err(), &[name]);
     }
 }

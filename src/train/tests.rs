@@ -19,6 +19,7 @@ use nalgebra::DMatrix;
 use rand::{SeedableRng, rngs::ChaCha8Rng};
 use std::sync::Arc;
 
+mod depth_profile;
 mod divergence;
 mod lmmse;
 mod shared;
