@@ -5,8 +5,8 @@
 //! kernel and the covariance of the problem stay as they are; only the data vector changes, so that a solver
 //! prepared once serves all replicas. Bands hold the statistical error alone: what a method's bias smears
 //! out, it smears out in every replica. For maximum entropy that is the smaller part: in the example
-//! `uncertainty` the true weight of a window lies within one deviation of a bootstrap in 38 % of the draws
-//! (46 % where α is chosen again), where the [`Posterior`](crate::Posterior) has 95 %.
+//! `uncertainty` the true weight of a window lies within one deviation of a bootstrap in 41 % of the draws,
+//! whether α is chosen again or not (in none at worst), where the [`Posterior`](crate::Posterior) has 97 %.
 //!
 //! α: a solver that chooses α does so for every replica anew, and the scatter of that choice is part of the
 //! bands. Hand over one with its α fixed ([`FixedAlpha`](crate::FixedAlpha) at the α of the solution) to keep
