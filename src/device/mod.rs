@@ -43,6 +43,7 @@ mod engine;
 mod launch;
 #[cfg(any(feature = "wgpu", feature = "cuda", test))]
 mod lower;
+mod networks;
 mod plan;
 mod training;
 #[cfg(feature = "wgpu")]

@@ -67,8 +67,9 @@ impl Cuda {
     pub fn try_new(ordinal: usize) -> Result<Self> {
         let missing = |missing: String, remedy| Error::NoDevice { device: DEVICE, missing, remedy };
         machine::libraries(&missing)?;
-        let count = CudaContext::device_count()
-            .map_err(|e| missing(e.to_string(), "install a driver that fits the kernel module"))?;
+        let count = CudaContext::device_count().map_err(|e| {
+            missing(e.to_string(), "see whether `nvidia-smi` finds driver and device")
+        })?;
         if usize::try_from(count).unwrap_or(0) <= ordinal {
             let found = format!("device {ordinal} of {count}");
             return Err(missing(found, "see `nvidia-smi -L` for the devices there are"));
