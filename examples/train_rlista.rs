@@ -12,13 +12,15 @@
 
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
-    FermionTime, ForwardModel, FrequencyGrid, Front, GaussianMixture, NoiseLevel, Rlista,
-    RlistaConfig, Thresholds, TrainOptions, TrainingSet, Whitening,
+    Front, GaussianMixture, NoiseLevel, Rlista, RlistaConfig, Thresholds, TrainOptions, TrainingSet,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use std::error::Error;
 use std::ops::ControlFlow;
 use std::time::Instant;
+
+#[path = "common/paper.rs"]
+mod paper;
 
 struct Arguments {
     samples: usize,
@@ -69,12 +71,7 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
 #[allow(clippy::print_stdout)]
 fn main() -> Result<(), Box<dyn Error>> {
     let a = arguments()?;
-    let (beta, times) = (16.0, 100);
-    let tau: Vec<f64> = (0..times).map(|i| beta * i as f64 / (times - 1) as f64).collect();
-    let grid = FrequencyGrid::uniform(-3.0, 3.0, 50)?;
-    // The noise of the problems to come; the fingerprint does not contain it.
-    let whitening = Whitening::from_errors(&vec![a.noise.max(1e-12); times])?;
-    let model = ForwardModel::new(&FermionTime::new(beta)?, &tau, &grid, whitening)?;
+    let model = paper::model(a.noise)?;
     let (mixture, noise) = (GaussianMixture::default(), NoiseLevel::Uniform(a.noise));
 
     println!("RLISTA-{}, {} samples, {} epochs, noise {:e}", a.depth, a.samples, a.epochs, a.noise);

@@ -217,7 +217,8 @@ fn run(a: &Arguments, world: &SimpleCommunicator) -> Outcome<()> {
 }
 
 fn main() -> Outcome<()> {
-    let universe = mpi::initialize().ok_or("MPI is in use")?;
+    let threads = mpi::Threading::Funneled;
+    let (universe, _) = mpi::initialize_with_threading(threads).ok_or("MPI is in use")?;
     let world = universe.world();
     // Leaving while others wait would leave them waiting.
     if let Err(error) = Arguments::parse().and_then(|a| run(&a, &world)) {
