@@ -8,7 +8,8 @@
 //! its whole decay of the learning rate, 0.9¹⁵, is spread over the run. `--samples 100000 --epochs 150` is
 //! the paper's own length. Single precision. `--modes k` is the better recipe: the network sees the k
 //! leading singular coordinates of the data, starts small, and its learning rate falls along a cosine. `--learn`
-//! names what else is learned: a relaxation η of every layer, a threshold of every component.
+//! names what else is learned: a relaxation η of every layer, a threshold of every component. Below each row, how many
+//! layers do the work (`DepthProfile`) and the error of the network cut off after each.
 
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
@@ -119,6 +120,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             report.training_loss,
             1e3 * seconds / report.steps as f64,
             report.status
+        );
+        let profile = estimator.depth_profile(&test)?;
+        let errors: Vec<String> = profile.errors.iter().map(|e| format!("{e:.3}")).collect();
+        println!(
+            "      effective depth {:.2}; error after 0, 1, ... layers: {}",
+            profile.effective_depth(),
+            errors.join(" ")
         );
     }
     Ok(())
