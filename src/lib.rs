@@ -84,6 +84,7 @@ mod network;
 mod noise;
 mod operator;
 mod parallel;
+mod peaks;
 mod prior;
 mod problem;
 mod prox;
@@ -137,6 +138,7 @@ pub use operator::{
     ComposedOperator, Convolution, LinearOperator, NormEstimate, ScaledOperator, StackedOperator,
     check_adjoint, estimate_norm,
 };
+pub use peaks::{FewPeaks, GaussianPeak, PeakReport, PreparedFewPeaks, RefinedBatch};
 pub use prior::{
     BayesianReconstruction, Entropy, GaussianProcess, Kinetic, L1Prior, Legendre,
     PositiveNegativeEntropy, Prior, SumRule,
