@@ -5,14 +5,14 @@
 //!
 //! The setting of the learned-optimizers paper: β = 16, 100 imaginary times, 50 frequencies on [−3, 3],
 //! mixtures of Gaussian peaks. `--samples` is the size of the set that the mean spectrum and the affine map are
-//! learned from.
+//! learned from; the time of the maps is with learning them.
 
-use fredholm::nalgebra::{DMatrix, DVector};
+use fredholm::nalgebra::DMatrix;
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
-    ErrorSummary, FermionTime, ForwardModel, FrequencyGrid, GaussianMixture, Nnls, NoiseLevel,
-    OneSidedSoftThreshold, Problem, ProximalGradient, Ridge, RidgeRule, Solver, TrainingSet,
-    Whitening,
+    ErrorSummary, FermionTime, ForwardModel, FrequencyGrid, GaussianMixture, Lmmse, Nnls,
+    NoiseLevel, OneSidedSoftThreshold, Problem, ProximalGradient, Ridge, RidgeRule, Solver,
+    TrainingSet, Whitening,
 };
 use std::error::Error;
 use std::sync::Arc;
@@ -67,12 +67,8 @@ fn main() -> Outcome<()> {
     row("zero", &|| Ok(DMatrix::zeros(50, spectra)))?;
     let mean = training.weights().column_mean();
     row("mean of the training spectra", &|| Ok(DMatrix::from_fn(50, spectra, |i, _| mean[i])))?;
-    let (matrix, shift) = affine(&training)?;
-    row("affine least squares", &|| {
-        let mut weights = &matrix * data;
-        weights.column_iter_mut().for_each(|mut column| column += &shift);
-        Ok(weights)
-    })?;
+    row("linear least squares", &|| Ok(Lmmse::linear().fit(&training)?.apply_batch(data)?))?;
+    row("affine least squares", &|| Ok(Lmmse::affine().fit(&training)?.apply_batch(data)?))?;
     let proximal = |solver: ProximalGradient| {
         let solver = solver.prox(OneSidedSoftThreshold).tolerance(0.0).max_iterations(10_000);
         Ok(solver.solve_batch(&model, data)?.weights)
@@ -92,20 +88,4 @@ fn main() -> Outcome<()> {
     row("NNLS, ridge by GCV", &|| each(&Nnls::new(0.0).rule(RidgeRule::Gcv)))?;
     row("ridge, GCV", &|| each(&Ridge::default()))?;
     Ok(())
-}
-
-/// The W and b that make ‖A − W G − b‖ least over a set of data G and spectra A, one a column.
-fn affine(set: &TrainingSet<f64>) -> Outcome<(DMatrix<f64>, DVector<f64>)> {
-    let (mean_g, mean_a) = (set.data().column_mean(), set.weights().column_mean());
-    let centre = |matrix: &DMatrix<f64>, mean: &DVector<f64>| {
-        let mut matrix = matrix.clone();
-        matrix.column_iter_mut().for_each(|mut column| column -= mean);
-        matrix
-    };
-    let (g, a) = (centre(set.data(), &mean_g), centre(set.weights(), &mean_a));
-    let gram = &g * g.transpose();
-    let factor = gram.cholesky().ok_or("more samples are needed to fit an affine map")?;
-    let w = factor.solve(&(&g * a.transpose())).transpose();
-    let shift = mean_a - &w * mean_g;
-    Ok((w, shift))
 }

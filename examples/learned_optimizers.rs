@@ -175,7 +175,8 @@ fn rlista(
     relaxation: f32,
 ) -> impl Fn(usize, &Initialization, &mut ChaCha8Rng) -> fredholm::Result<Rlista<f32>> {
     move |input, initialization, rng| {
-        let architecture = UnrolledArchitecture { input, output: 50, depth, relaxation };
+        let architecture =
+            UnrolledArchitecture { relaxation, ..UnrolledArchitecture::rlista(input, 50, depth) };
         Rlista::random(architecture, SoftThreshold, initialization, rng)
     }
 }

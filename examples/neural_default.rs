@@ -13,12 +13,11 @@
 
 #![allow(clippy::print_stdout)] // it is what the program is for
 
-use fredholm::nalgebra::{DMatrix, DVector};
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
     Chi2Kink, DefaultModel, FermionTime, ForwardModel, FrequencyGrid, Front, GaussianMixture, Gcv,
-    MaxEnt, NoiseLevel, Problem, Rlista, RlistaConfig, Solver, Spectrum, TrainOptions, TrainingSet,
-    Whitening,
+    Lmmse, MaxEnt, NoiseLevel, Problem, Rlista, RlistaConfig, Solver, Spectrum, TrainOptions,
+    TrainingSet, Whitening,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use plot::{Colour, Mark, Panel, Series};
@@ -75,34 +74,6 @@ const RULES: [Rule; 2] = [
     ("chi2kink", |maxent| maxent.alpha(Chi2Kink::default())),
 ];
 
-/// The affine map from data to weights of least mean square error on a training set.
-struct Linear {
-    map: DMatrix<f64>,
-    offset: DVector<f64>,
-}
-
-impl Linear {
-    fn fit(set: &TrainingSet<f64>) -> Outcome<Self> {
-        let (g, a) = (set.data(), set.weights());
-        let (mean_g, mean_a) = (g.column_mean(), a.column_mean());
-        let centred = |m: &DMatrix<f64>, mean: &DVector<f64>| {
-            let mut m = m.clone();
-            m.column_iter_mut().for_each(|mut c| c -= mean);
-            m
-        };
-        let (g, a) = (centred(g, &mean_g), centred(a, &mean_a));
-        let covariance = &g * g.transpose();
-        let factor = covariance.cholesky().ok_or("singular data: add noise")?;
-        let map = factor.solve(&(g * a.transpose())).transpose();
-        let offset = mean_a - &map * mean_g;
-        Ok(Linear { map, offset })
-    }
-
-    fn apply(&self, data: &[f64]) -> Vec<f64> {
-        (&self.map * DVector::from_column_slice(data) + &self.offset).as_slice().to_vec()
-    }
-}
-
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let n = values.len();
@@ -154,13 +125,9 @@ fn main() -> Outcome<()> {
         })?;
         bar.finish_and_clear();
         let louder = NoiseLevel::Uniform(10.0 * noise);
-        let inexact = Linear::fit(&TrainingSet::<f64>::generate(
-            &mixture,
-            &model,
-            o.samples.min(20_000),
-            &louder,
-            &mut rng,
-        )?)?;
+        let samples = o.samples.min(20_000);
+        let inexact = Lmmse::affine()
+            .fit(&TrainingSet::<f64>::generate(&mixture, &model, samples, &louder, &mut rng)?)?;
         let (centre, width) = moments(&set, &grid);
 
         // Test spectra, the same for every default model.
@@ -178,12 +145,10 @@ fn main() -> Outcome<()> {
                 *g += noise * <f64 as fredholm::Real>::standard_normal(&mut rng);
             }
             let problem = silent.with_data(&data)?;
-            let spectrum =
-                |weights: Vec<f64>| Spectrum::from_weights(grid.clone(), &weights, model.density());
             let answers = [
                 None,
                 None,
-                Some(spectrum(inexact.apply(problem.data()))?),
+                Some(inexact.solve(&problem)?.spectrum().clone()),
                 Some(network.solve(&problem)?.spectrum().clone()),
             ];
             for (k, answer) in answers.iter().enumerate() {

@@ -240,6 +240,20 @@ pub(crate) fn check_nonnegative<T: Real>(argument: &'static str, value: T) -> Re
     }
 }
 
+/// `Err` unless every element is finite and ≥ 0.
+pub(crate) fn check_all_nonnegative<T: Real>(argument: &'static str, values: &[T]) -> Result<()> {
+    check_finite(argument, values)?;
+    match values.iter().position(|&v| v < T::zero()) {
+        None => Ok(()),
+        Some(index) => Err(Error::ElementOutOfRange {
+            argument,
+            index,
+            value: values[index].as_f64(),
+            expected: "a non-negative number",
+        }),
+    }
+}
+
 /// `Err` unless every element is finite and > 0.
 pub(crate) fn check_all_positive<T: Real>(argument: &'static str, values: &[T]) -> Result<()> {
     check_finite(argument, values)?;

@@ -42,7 +42,8 @@
 //! | sparse, non-negative or quadratic fits | [`ProximalGradient`] (ISTA, FISTA), [`BasisPursuit`], [`SparseModelling`], [`Nnls`], [`Ridge`]; operators under [`Prox`] |
 //! | iterations of your own | [`FixedPointMap`], [`iterate`]; around any map [`Relaxed`], [`Accelerated`], [`Anderson`]; splittings [`Admm`], [`DouglasRachford`], [`PrimalDual`] |
 //! | derivatives of an answer | [`Sensitivity`] of maximum entropy; [`Adjoint`] of any [`DifferentiableMap`]'s fixed point |
-//! | networks | [`Rlista`], [`Unrolled`], [`Layer`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`] |
+//! | networks | [`Rlista`], [`Unrolled`], [`Layer`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`]; the linear yardstick [`Lmmse`] |
+//! | another device | [`Backend`]: [`Cpu`]; a network trained there by [`train_on`] |
 //! | error bars of an answer | [`Posterior`] of maximum entropy; [`Bootstrap`], [`Jackknife`] of any solver |
 //! | a self-energy | [`SelfEnergy`] |
 //! | a matrix of Green's functions | [`MatrixProblem`], [`MatrixMaxEnt`] |
@@ -71,6 +72,7 @@
 #[doc = include_str!("../README.md")]
 pub struct Readme;
 
+mod device;
 mod error;
 mod estimate;
 mod fixed_point;
@@ -100,6 +102,9 @@ mod synthetic;
 mod test_support;
 mod train;
 
+pub use device::{
+    Backend, Continuation, Cpu, CpuPredictor, CpuStepper, Predictor, Stepper, train_on,
+};
 pub use error::{Error, Result};
 pub use estimate::Estimate;
 pub use fixed_point::{
@@ -126,8 +131,8 @@ pub use nalgebra;
 pub use network::{
     BoundLayer, ConvolutionArchitecture, ConvolutionNetwork, ConvolutionWorkspace,
     DenseArchitecture, DenseNetwork, DenseWorkspace, ErrorSummary, Front, Head, Headed,
-    HeadedWorkspace, Initialization, Layer, LayerCoherence, Network, RootSquareError, Unrolled,
-    UnrolledArchitecture, UnrolledWorkspace, WeightDistribution, average_coherence,
+    HeadedWorkspace, Initialization, Layer, LayerCoherence, Network, RootSquareError, Thresholds,
+    Unrolled, UnrolledArchitecture, UnrolledWorkspace, WeightDistribution, average_coherence,
     mutual_coherence,
 };
 pub use noise::{
@@ -168,6 +173,7 @@ pub use synthetic::{
     AugmentedSet, GaussianMixture, NoiseLevel, PeakRange, SampleStream, TrainingSet, TrainingSource,
 };
 pub use train::{
-    Adam, AdamConfig, EpochInfo, Estimator, Rlista, RlistaConfig, Robustness, Schedule,
-    TrainOptions, Trainer, Training, TrainingReport, TrainingState, TrainingStatus, train,
+    Adam, AdamConfig, DivergenceOrigin, EpochInfo, Estimator, Lmmse, Rlista, RlistaConfig,
+    Robustness, Schedule, TrainOptions, Trainer, Training, TrainingReport, TrainingState,
+    TrainingStatus, train,
 };

@@ -5,9 +5,9 @@ use fredholm::{
     Adjoint, AdjointSolver, Bins, BosonTimeSymmetric, BoxConstraint, Bryan, Chi2Kink, Cp,
     Curvature, DefaultModel, DefaultPeak, Density, Entropy, Error, FermionMatsubara, FermionTime,
     FixedAlpha, ForwardModel, FrequencyGrid, FromFn, Gcv, Historic, IterationOptions, Kernel,
-    KineticSearch, Laplace, LineFit, MaxEnt, Measurement, PositiveNegativeEntropy, Problem,
+    KineticSearch, Laplace, LineFit, Lmmse, MaxEnt, Measurement, PositiveNegativeEntropy, Problem,
     ProximalGradient, ProximalGradientMap, Simplex, SoftThreshold, Solver, Spectrum, SumRule,
-    Transformed, Whitening, WithRows,
+    Thresholds, TrainingSet, Transformed, Unrolled, UnrolledArchitecture, Whitening, WithRows,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
@@ -240,6 +240,30 @@ fn parameters_of_solvers() {
     fails(ProximalGradient::ista(-1.0).solve(&p), "lambda");
     fails(ProximalGradient::fista(f64::NAN).solve(&p), "lambda");
     fails(ProximalGradient::ista(1.0).tolerance(-1.0).solve(&p), "tolerance");
+}
+
+#[test]
+fn networks() {
+    let shape = UnrolledArchitecture::rlista(2, 1, 1);
+    let network = |shape, parameters: &[f64]| {
+        Unrolled::from_parameters(shape, SoftThreshold, parameters.to_vec()).unwrap_err()
+    };
+    says(&network(shape, &[1.0; 3]), &["parameters", "3", "4"]);
+    says(&network(shape, &[1.0, f64::NAN, 1.0, 1.0]), &["parameters", "[1]", "finite"]);
+    says(&network(shape, &[1.0, 1.0, 1.0, -0.5]), &["thresholds", "-0.5", "non-negative"]);
+    let learned = UnrolledArchitecture { learned_relaxation: true, ..shape };
+    says(&network(learned, &[1.0, 1.0, 1.0, 0.5, 1.5]), &["relaxations", "1.5", "[10⁻³, 1]"]);
+    let shape = UnrolledArchitecture { thresholds: Thresholds::PerComponent, ..shape };
+    let simplex = Simplex::new(1.0).unwrap();
+    let set = TrainingSet::new(
+        DMatrix::from_fn(4, 3, |i, j| (i * j) as f64),
+        DMatrix::identity(31, 3),
+        problem().model().fingerprint(),
+    )
+    .unwrap();
+    says(&Lmmse::affine().ridge(-1.0).fit(&set).unwrap_err(), &["ridge", "-1", "non-negative"]);
+    let coupled = Unrolled::from_parameters(shape, simplex, vec![1.0; 4]).unwrap_err();
+    says(&coupled, &["thresholds", "component", "alone"]);
 }
 
 /// Numbers of any kind, a bad one now and then.

@@ -4,7 +4,8 @@ use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
     Accelerated, Certificate, Entropic, FermionTime, FixedAlpha, FixedPointMap, FrequencyGrid,
     IterationInfo, IterationOptions, MaxEnt, Measurement, Nnls, Problem, ProximalGradient,
-    ProximalGradientMap, Real, SoftThreshold, Solver, Spectrum, Unrolled, iterate,
+    ProximalGradientMap, Real, SoftThreshold, Solver, Spectrum, Unrolled, UnrolledArchitecture,
+    iterate,
 };
 use std::ops::ControlFlow;
 
@@ -33,7 +34,8 @@ fn untrained_network_is_the_matrix_free_iteration() {
     let (kernel, data) = (problem.kernel(), problem.data());
     let mut map = ProximalGradientMap::new(kernel, data, SoftThreshold, 1e-2).unwrap();
     let step = map.step_size();
-    let network = Unrolled::ista(kernel, SoftThreshold, step, 1e-2, 1, 1.0).unwrap();
+    let architecture = UnrolledArchitecture::lista(kernel.nrows(), kernel.ncols(), 1);
+    let network = Unrolled::ista(architecture, kernel, SoftThreshold, step, 1e-2).unwrap();
     let mut layer = network.layer(0).unwrap().bind(data).unwrap();
     let n = kernel.ncols();
     let (mut a, mut b) = (vec![0.0; n], vec![0.0; n]);
@@ -80,7 +82,9 @@ fn entropic_proximal_gradients_reach_maximum_entropy() {
         assert!(gap <= 1e-13 * alpha * twin.report().norm, "{alpha}: {gap:e}");
 
         let map = ProximalGradientMap::new(kernel, data, &flat, alpha).unwrap();
-        let network = Unrolled::ista(kernel, flat.clone(), map.step_size(), alpha, 1, 1.0).unwrap();
+        let architecture = UnrolledArchitecture::lista(kernel.nrows(), kernel.ncols(), 1);
+        let network =
+            Unrolled::ista(architecture, kernel, flat.clone(), map.step_size(), alpha).unwrap();
         let layer = Accelerated::new(network.layer(0).unwrap().bind(data).unwrap());
         let options =
             IterationOptions { tolerance: 1e-15, max_iterations: 100_000, history: false };

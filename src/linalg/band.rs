@@ -1,6 +1,6 @@
 //! Symmetric banded matrices and their Cholesky factors.
 
-use super::elementwise::LANES;
+use super::elementwise::{LANES, sum_of_logarithms};
 use super::machine::vectorised;
 use crate::real::Real;
 
@@ -90,6 +90,8 @@ pub(crate) struct BandCholesky<T> {
     l: SymmetricBand<T>,
     /// 1/L_ii.
     inverse_diagonal: Vec<T>,
+    /// L_ii².
+    pivots: Vec<T>,
 }
 
 impl<T: Real> BandCholesky<T> {
@@ -98,6 +100,7 @@ impl<T: Real> BandCholesky<T> {
         BandCholesky {
             l: SymmetricBand::zeros(order, bandwidth),
             inverse_diagonal: vec![T::one(); order],
+            pivots: vec![T::one(); order],
         }
     }
 
@@ -108,52 +111,61 @@ impl<T: Real> BandCholesky<T> {
         if m.bandwidth == 0 {
             return inverse_roots(&m.data, &mut self.inverse_diagonal);
         }
+        // M = GD⁻¹Gᵀ with D = diag(d) the diagonal of G first, which takes no root from one row to the next.
         l.copy_from_slice(&m.data);
+        let (pivots, inverse) = (&mut self.pivots, &mut self.inverse_diagonal);
         for i in 0..m.order {
-            for k in (0..w.min(i + 1)).rev() {
-                // L(i, i−k) = (M(i, i−k) − Σ_q L(i, i−q) L(i−k, i−q)) / L(i−k, i−k)
+            let mut pivot = l[i * w];
+            for k in (1..w.min(i + 1)).rev() {
+                // G(i, i−k) = M(i, i−k) − Σ_q G(i, i−q) G(i−k, i−q) / d(i−q)
                 let mut sum = l[i * w + k];
                 for q in k + 1..w.min(i + 1) {
-                    sum -= l[i * w + q] * l[(i - k) * w + q - k];
+                    sum -= l[i * w + q] * (l[(i - k) * w + q - k] * inverse[i - q]);
                 }
-                if k > 0 {
-                    l[i * w + k] = sum * self.inverse_diagonal[i - k];
-                } else if sum > T::zero() {
-                    self.inverse_diagonal[i] = T::one() / sum.sqrt();
-                } else {
-                    return false;
-                }
+                l[i * w + k] = sum;
+                pivot -= (sum * sum) * inverse[i - k];
+            }
+            pivots[i] = pivot;
+            inverse[i] = T::one() / pivot;
+        }
+        // L = GD^(−½).
+        let definite = inverse_roots(pivots, inverse);
+        for i in 1..m.order {
+            for k in 1..w.min(i + 1) {
+                l[i * w + k] *= inverse[i - k];
             }
         }
-        true
+        definite
     }
 
     /// ln det M.
     pub(crate) fn log_determinant(&self) -> T {
-        -T::lit(2.0) * self.inverse_diagonal.iter().map(|&d| d.ln()).sum::<T>()
+        -T::lit(2.0) * sum_of_logarithms(self.inverse_diagonal.iter().copied())
     }
 
     /// Overwrites `v` with L⁻¹v.
     pub(crate) fn forward(&self, v: &mut [T]) {
         let w = self.l.bandwidth + 1;
         for i in 0..self.l.order {
-            let mut sum = v[i];
-            for k in 1..w.min(i + 1) {
-                sum -= self.l.data[i * w + k] * v[i - k];
+            let inverse = self.inverse_diagonal[i];
+            let mut value = v[i] * inverse;
+            for k in (1..w.min(i + 1)).rev() {
+                value -= (self.l.data[i * w + k] * inverse) * v[i - k];
             }
-            v[i] = sum * self.inverse_diagonal[i];
+            v[i] = value;
         }
     }
 
     /// Overwrites `v` with L⁻ᵀv.
     pub(crate) fn backward(&self, v: &mut [T]) {
-        let w = self.l.bandwidth + 1;
-        for i in (0..self.l.order).rev() {
-            let value = v[i] * self.inverse_diagonal[i];
-            v[i] = value;
-            for k in 1..w.min(i + 1) {
-                v[i - k] -= self.l.data[i * w + k] * value;
+        let (w, n) = (self.l.bandwidth + 1, self.l.order);
+        for i in (0..n).rev() {
+            let inverse = self.inverse_diagonal[i];
+            let mut value = v[i] * inverse;
+            for k in (1..w.min(n - i)).rev() {
+                value -= (self.l.data[(i + k) * w + k] * inverse) * v[i + k];
             }
+            v[i] = value;
         }
     }
 

@@ -4,8 +4,9 @@
 //! diagonal scaling of A, so that Jacobi scaling comes down to measuring jitter against each diagonal
 //! element: a matrix that rounding has made indefinite is factored as A + jitter·diag(A).
 
-use super::elementwise::{LANES, dot};
-use super::machine::{MatMut, MatRef, gemm, vectorised};
+use super::elementwise::{LANES, dot, sum_of_logarithms};
+use super::gram::upper_gram;
+use super::machine::vectorised;
 use crate::real::Real;
 
 /// Workspace and factor for matrices up to a given order.
@@ -49,11 +50,9 @@ impl<T: Real> Cholesky<T> {
     /// [`stride`](Self::stride) apart.
     pub(crate) fn set_gram(&mut self, n: usize, shift: T, z: &[T]) {
         self.n = n;
-        let stride = self.stride;
-        let z = MatRef::strided(z, z.len() / stride, n, stride, 1);
-        gemm(MatMut::strided(&mut self.a, n, n, stride, 1), z.t(), z, false);
+        upper_gram(n, z, self.stride, &mut self.a);
         for i in 0..n {
-            self.a[i * stride + i] += shift;
+            self.a[i * self.stride + i] += shift;
         }
     }
 
@@ -118,8 +117,7 @@ impl<T: Real> Cholesky<T> {
 
     /// ln det A.
     pub(crate) fn log_determinant(&self) -> T {
-        let logs = self.inverse_diagonal[..self.n].iter().map(|&d| d.ln());
-        -T::lit(2.0) * logs.sum::<T>()
+        -T::lit(2.0) * sum_of_logarithms(self.inverse_diagonal[..self.n].iter().copied())
     }
 
     /// tr A⁻¹ = ‖U⁻ᵀ‖², by forward substitution of the identity.
@@ -132,12 +130,16 @@ impl<T: Real> Cholesky<T> {
 
 /// row += c₀p₀ + c₁p₁ + c₂p₂ + c₃p₃, over full lanes.
 #[inline(always)]
-fn add_four<T: Real>(row: &mut [T], c: [T; 4], p: [&[T]; 4]) {
+fn add_four<T: Real, const FUSED: bool>(row: &mut [T], c: [T; 4], p: [&[T]; 4]) {
     let n = row.len();
     let [p0, p1, p2, p3] = p.map(|p| p[..n].chunks_exact(LANES));
     for ((((r, p0), p1), p2), p3) in row.chunks_exact_mut(LANES).zip(p0).zip(p1).zip(p2).zip(p3) {
         for l in 0..LANES {
-            r[l] += (c[0] * p0[l] + c[1] * p1[l]) + (c[2] * p2[l] + c[3] * p3[l]);
+            r[l] += if FUSED {
+                p1[l].mul_add(c[1], p0[l] * c[0]) + p3[l].mul_add(c[3], p2[l] * c[2])
+            } else {
+                (c[0] * p0[l] + c[1] * p1[l]) + (c[2] * p2[l] + c[3] * p3[l])
+            };
         }
     }
 }
@@ -154,7 +156,12 @@ fn four_rows<T>(panel: &[T], stride: usize) -> [&[T]; 4] {
 vectorised! {
     /// Overwrites A with U. Loops start at full lanes, so that elements left of the diagonal are scratch; each
     /// finished row has zeros there.
-    fn eliminate<'a, T>(n: usize, stride: usize, u: &'a mut [T], inverse_diagonal: &'a mut [T]) -> bool {
+    fn eliminate<'a, T, const FUSED: bool>(
+        n: usize,
+        stride: usize,
+        u: &'a mut [T],
+        inverse_diagonal: &'a mut [T],
+    ) -> bool {
         let width = n.next_multiple_of(LANES);
         for k0 in (0..n).step_by(4) {
             let k1 = (k0 + 4).min(n);
@@ -189,7 +196,7 @@ vectorised! {
             let panel = four_rows(&above[k0 * stride..], stride);
             for (i, row) in (k1..n).zip(below.chunks_exact_mut(stride)) {
                 let from = i / LANES * LANES;
-                add_four(&mut row[from..width], panel.map(|p| -p[i]), panel.map(|p| &p[from..]));
+                add_four::<T, FUSED>(&mut row[from..width], panel.map(|p| -p[i]), panel.map(|p| &p[from..]));
             }
         }
         true
@@ -226,7 +233,13 @@ vectorised! {
 
 vectorised! {
     /// ‖U⁻ᵀ‖²; x receives the rows of U⁻ᵀ.
-    fn trace<'a, T>(n: usize, stride: usize, u: &'a [T], inverse_diagonal: &'a [T], x: &'a mut [T]) -> T {
+    fn trace<'a, T, const FUSED: bool>(
+        n: usize,
+        stride: usize,
+        u: &'a [T],
+        inverse_diagonal: &'a [T],
+        x: &'a mut [T],
+    ) -> T {
         x[..n * stride].fill(T::zero());
         let mut trace = T::zero();
         for k in 0..n {
@@ -236,7 +249,7 @@ vectorised! {
             for p in (0..full).step_by(4) {
                 let c = [0, 1, 2, 3].map(|q| -u[(p + q) * stride + k]);
                 let width = (p + 4).next_multiple_of(LANES);
-                add_four(&mut row[..width], c, four_rows(&above[p * stride..], stride));
+                add_four::<T, FUSED>(&mut row[..width], c, four_rows(&above[p * stride..], stride));
             }
             for p in full..k {
                 let c = u[p * stride + k];

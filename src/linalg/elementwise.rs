@@ -26,6 +26,38 @@ pub(crate) fn dot<T: Real>(x: &[T], y: &[T]) -> T {
     sum + total(lanes)
 }
 
+/// Σ x_i, summed in lanes.
+pub(crate) fn sum<T: Real>(x: &[T]) -> T {
+    let (lanes, rest) = x.as_chunks::<LANES>();
+    let mut sums = [T::zero(); LANES];
+    for x in lanes {
+        for l in 0..LANES {
+            sums[l] += x[l];
+        }
+    }
+    rest.iter().fold(total(sums), |sum, &x| sum + x)
+}
+
+/// Σ ln x_i: logarithms of products as long as these stay far from the ends of the range.
+pub(crate) fn sum_of_logarithms<T: Real>(x: impl IntoIterator<Item = T>) -> T {
+    let least = T::MIN_POSITIVE.sqrt().sqrt();
+    let largest = T::one() / least;
+    let (mut sum, mut product) = (T::zero(), T::one());
+    for x in x {
+        // A NaN fails the comparisons.
+        if x > least && x < largest {
+            product *= x;
+        } else {
+            sum += x.ln();
+        }
+        if !(product > least && product < largest) {
+            sum += product.ln();
+            product = T::one();
+        }
+    }
+    sum + product.ln()
+}
+
 vectorised! {
     /// Writes M x for the leading `out.len()` rows of a row-major matrix with rows of length `x.len()`.
     pub(crate) fn product<'a, T>(m: &'a [T], x: &'a [T], out: &'a mut [T]) -> () {
@@ -218,6 +250,23 @@ mod tests {
                 assert!((aty[j] - expected).abs() < 1e-14 * m as f64);
             }
         }
+    }
+
+    #[test]
+    fn sums_match_their_definition() {
+        for n in [0, 1, 7, 8, 19, 400] {
+            let x: Vec<f64> =
+                (0..n).map(|i| (37.0_f64 * f64::from(i)).sin().exp2().powi(9)).collect();
+            assert!((sum(&x) - x.iter().sum::<f64>()).abs() <= 1e-12 * x.iter().sum::<f64>());
+            let exact: f64 = x.iter().map(|x| x.ln()).sum();
+            assert!((sum_of_logarithms(x.iter().copied()) - exact).abs() < 1e-10);
+        }
+        let wide = [1e300_f64, 1e-300, 1e-320, 1e250, 1e90, 3.0];
+        let exact: f64 = wide.iter().map(|x| x.ln()).sum();
+        assert!((sum_of_logarithms(wide) - exact).abs() < 1e-10);
+        assert_eq!(sum_of_logarithms([2.0, 0.0]), -f64::INFINITY);
+        assert!(sum_of_logarithms([2.0, f64::NAN]).is_nan());
+        assert!(sum_of_logarithms([-1.0_f64]).is_nan());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //!   accuracy on kernels, where faster ones were seen to lose two digits; put to the test each time);
 //! - `jacobi`: singular values of small matrices that may be degenerate or rank-deficient;
 //! - `norm`: a rigorous bound of the spectral norm, for step sizes;
+//! - `gram`: Gram matrices of tall panels;
 //! - `cholesky`: small dense positive definite systems without allocation;
 //! - `jacobi`: singular values where those of bidiagonalisation err;
 //! - `band`, `banded_rows`: symmetric banded matrices with their Cholesky factors, and the rows of
@@ -19,6 +20,7 @@ mod banded_rows;
 mod cholesky;
 mod decomposition;
 mod elementwise;
+mod gram;
 mod jacobi;
 mod lane_band;
 mod lane_cholesky;
@@ -33,7 +35,9 @@ pub use banded_rows::BandedRows;
 pub(crate) use band::BandCholesky;
 pub(crate) use cholesky::Cholesky;
 pub(crate) use decomposition::{symmetric_eigen, thin_svd};
-pub(crate) use elementwise::{LANES, add_product_t, dot, exp, product, residual};
+pub(crate) use elementwise::{
+    LANES, add_product_t, dot, exp, product, residual, sum, sum_of_logarithms,
+};
 pub(crate) use jacobi::jacobi_svd;
 pub(crate) use lane_band::{LaneBandCholesky, add_panel_product, add_panel_product_t};
 pub(crate) use lane_cholesky::LaneCholesky;

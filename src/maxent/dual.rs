@@ -11,7 +11,7 @@ use super::engine::{Engine, Outcome, Schur};
 use super::extrapolation::Extrapolation;
 use super::modes::{Modes, Projected};
 use super::objective::Objective;
-use crate::linalg::{BandedRows, SymmetricBand, dot};
+use crate::linalg::{BandedRows, SymmetricBand, dot, sum};
 use crate::prior::Legendre;
 use crate::real::Real;
 use crate::solution::Status;
@@ -434,7 +434,7 @@ impl<T: Real> Engine<T> for Dual<'_, T> {
         }
         let (mut n_good, mut log_probability) = (T::lit(self.active as f64), -T::INFINITY);
         let h = &self.point.h[..n];
-        let norm = h.iter().copied().sum();
+        let norm = sum(h);
         let (entropy, value) = self.objective.parts(alpha, h);
         if self.factor() {
             let ratio = self.schur.log_determinant_ratio(self.objective, &self.point.h);

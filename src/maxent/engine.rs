@@ -3,7 +3,7 @@
 
 use super::modes::{Modes, Projected};
 use super::objective::Objective;
-use crate::linalg::{BandCholesky, Cholesky, SymmetricBand, dot, vectorised};
+use crate::linalg::{BandCholesky, Cholesky, SymmetricBand, dot, sum_of_logarithms, vectorised};
 use crate::real::Real;
 use crate::solution::Status;
 
@@ -162,7 +162,7 @@ impl<T: Real> Schur<T> {
             twice -= self.band.log_determinant();
             self.m.clear();
             objective.scaled.add_hessian(&h[..n], T::one(), &mut self.m);
-            twice += (0..n).map(|j| self.m.get(j, j).ln()).sum::<T>();
+            twice += sum_of_logarithms((0..n).map(|j| self.m.get(j, j)));
             if !self.q.is_empty() {
                 twice += objective.scaled.scale(&h[..n]).ln() - self.plane.ln();
             }

@@ -126,7 +126,8 @@ mod tests {
         let omega: Vec<f64> = (0..50).map(|i| -3.0 + 6.0 * f64::from(i) / 49.0).collect();
         let kernel = FermionTime::new(16.0).unwrap().matrix(&tau, &omega).unwrap();
         let step = 1.0 / kernel.norm_squared();
-        let ista = Unrolled::ista(&kernel, SoftThreshold, step, 1e-3, 1, 1.0).unwrap();
+        let architecture = UnrolledArchitecture::lista(100, 50, 1);
+        let ista = Unrolled::ista(architecture, &kernel, SoftThreshold, step, 1e-3).unwrap();
         let c = ista.layer(0).unwrap().coherence();
         // Measured independently: 0.80, 0.455, 0.03 and 0.60.
         assert!((c.w_e_transposed - 0.455).abs() < 0.01, "{c:?}");

@@ -8,7 +8,8 @@
 //! 8 × (positions · batch) whose rows overlap.
 
 use super::dense::{
-    add_row_sums, affine_backward, affine_forward, affine_gradient, layer, relu, relu_backward,
+    add_row_sums, affine_backward, affine_forward, affine_gradient, consecutive, layer, relu,
+    relu_backward,
 };
 use super::{Front, Initialization, Network};
 use crate::error::{Error, Result, check_finite, check_len};
@@ -210,6 +211,29 @@ impl<T: Real> Network<T> for ConvolutionNetwork<T> {
         let ConvolutionArchitecture { input, width, kernel, channels, .. } = self.architecture;
         let second = self.architecture.counts()[0];
         vec![0..input * width, second..second + kernel * channels]
+    }
+
+    fn depth(&self) -> usize {
+        3
+    }
+
+    fn layer_parameters(&self, layer: usize) -> Vec<Range<usize>> {
+        consecutive(self.architecture.counts()).nth(layer).into_iter().collect()
+    }
+
+    fn layer_output<'w>(
+        &self,
+        layer: usize,
+        batch: usize,
+        workspace: &'w ConvolutionWorkspace<T>,
+    ) -> Option<&'w [T]> {
+        let ConvolutionArchitecture { output, width, channels, .. } = self.architecture;
+        match layer {
+            0 => workspace.hidden.get(..width * batch),
+            1 => workspace.features.get(..channels * self.architecture.positions() * batch),
+            2 => workspace.output.get(..output * batch),
+            _ => None,
+        }
     }
 
     fn workspace(&self, batch: usize) -> ConvolutionWorkspace<T> {

@@ -127,10 +127,17 @@ impl<T: Real> DenseNetwork<T> {
     pub fn architecture(&self) -> &DenseArchitecture {
         &self.architecture
     }
+}
 
-    fn depth(&self) -> usize {
-        self.architecture.widths.len() - 1
-    }
+/// Ranges of these lengths, one after the other.
+pub(super) fn consecutive(
+    sizes: impl IntoIterator<Item = usize>,
+) -> impl Iterator<Item = Range<usize>> {
+    sizes.into_iter().scan(0, |end, size| {
+        let start = *end;
+        *end += size;
+        Some(start..*end)
+    })
 }
 
 /// Weights and biases of the first layer, and the parameters of those behind it.
@@ -244,7 +251,7 @@ impl<T: Real> Network<T> for DenseNetwork<T> {
             Some(first) if hidden.iter().all(|w| w == first) => format!("/{first}"),
             _ => String::new(),
         };
-        format!("fcn-{}{width}", self.depth())
+        if self.depth() == 1 { "affine".into() } else { format!("fcn-{}{width}", self.depth()) }
     }
 
     fn input_len(&self) -> usize {
@@ -274,15 +281,28 @@ impl<T: Real> Network<T> for DenseNetwork<T> {
     }
 
     fn penalised(&self) -> Vec<Range<usize>> {
-        let mut start = 0;
-        let layers = self.architecture.widths.windows(2).take(self.depth() - 1);
-        layers
-            .map(|pair| {
-                let range = start..start + pair[0] * pair[1];
-                start = range.end + pair[1];
-                range
-            })
-            .collect()
+        let widths = &self.architecture.widths;
+        let layers = (0..self.depth() - 1).flat_map(|layer| self.layer_parameters(layer));
+        layers.zip(&widths[1..]).map(|(range, bias)| range.start..range.end - bias).collect()
+    }
+
+    fn depth(&self) -> usize {
+        self.architecture.widths.len() - 1
+    }
+
+    fn layer_parameters(&self, layer: usize) -> Vec<Range<usize>> {
+        let sizes = self.architecture.widths.windows(2).map(|pair| (pair[0] + 1) * pair[1]);
+        consecutive(sizes).nth(layer).into_iter().collect()
+    }
+
+    fn layer_output<'w>(
+        &self,
+        layer: usize,
+        batch: usize,
+        workspace: &'w DenseWorkspace<T>,
+    ) -> Option<&'w [T]> {
+        let width = self.architecture.widths.get(layer + 1)?;
+        workspace.x[layer].get(..width * batch)
     }
 
     fn workspace(&self, batch: usize) -> DenseWorkspace<T> {

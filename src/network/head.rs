@@ -124,6 +124,27 @@ impl<T: Real, N: Network<T>> Network<T> for Headed<N> {
         self.network.penalised()
     }
 
+    /// Those of the network, and the head.
+    fn depth(&self) -> usize {
+        self.network.depth() + usize::from(self.head != Head::Linear)
+    }
+
+    fn layer_parameters(&self, layer: usize) -> Vec<Range<usize>> {
+        if layer < self.network.depth() { self.network.layer_parameters(layer) } else { Vec::new() }
+    }
+
+    fn layer_output<'w>(
+        &self,
+        layer: usize,
+        batch: usize,
+        workspace: &'w Self::Workspace,
+    ) -> Option<&'w [T]> {
+        if layer < self.network.depth() {
+            return self.network.layer_output(layer, batch, &workspace.inner);
+        }
+        workspace.output.get(..self.output_len() * batch)
+    }
+
     fn project(&mut self) {
         self.network.project();
     }

@@ -5,31 +5,34 @@
 //! fixed-point map, so that ISTA is that map iterated and [`Unrolled`](super::Unrolled) is the same map
 //! unrolled; the relaxed map is [`Relaxed`](crate::Relaxed) around it.
 
-use crate::error::{Error, Result, check_len, check_nonnegative};
+use super::activation::{Activation, check_separable};
+use crate::error::{Error, Result, check_all_nonnegative, check_len};
 use crate::fixed_point::FixedPointMap;
 use crate::linalg::{MatMut, MatRef, gemm};
 use crate::prox::Prox;
 use crate::real::Real;
 use nalgebra::DMatrix;
 
-/// A view of a layer's weights: W_t (n × n), W_e (n × m), threshold θ, and the unit proximal operator
-/// whose parameter γ is θ. Weights are row-major.
+/// A view of a layer's weights: W_t (n × n), W_e (n × m), threshold θ (one, or one a component), and the unit
+/// proximal operator whose parameter γ is θ. Weights are row-major.
 #[derive(Debug)]
 pub struct Layer<'a, T: Real, P> {
     w_t: &'a [T],
     w_e: &'a [T],
     width: usize,
     input: usize,
-    threshold: T,
+    thresholds: &'a [T],
     prox: &'a P,
 }
 
 impl<'a, T: Real, P: Prox<T>> Layer<'a, T, P> {
-    /// From row-major weights `w_t` (n × n) and `w_e` (n × m), threshold θ ≥ 0 and operator.
+    /// From row-major weights `w_t` (n × n) and `w_e` (n × m), `thresholds` θ ≥ 0 (one for all components or n)
+    /// and operator.
     ///
     /// # Errors
-    /// `w_t` no square, `w_e` no multiple of its side, or θ negative or not finite.
-    pub fn new(w_t: &'a [T], w_e: &'a [T], threshold: T, prox: &'a P) -> Result<Self> {
+    /// `w_t` no square, `w_e` no multiple of its side, neither one threshold nor n, one that is negative or not
+    /// finite, or many for an operator that is not separable.
+    pub fn new(w_t: &'a [T], w_e: &'a [T], thresholds: &'a [T], prox: &'a P) -> Result<Self> {
         let width = w_t.len().isqrt();
         check_len("w_t", w_t.len(), width * width, "a square matrix")?;
         if width == 0 || w_e.is_empty() {
@@ -37,13 +40,17 @@ impl<'a, T: Real, P: Prox<T>> Layer<'a, T, P> {
         }
         let input = w_e.len() / width;
         check_len("w_e", w_e.len(), width * input, "a multiple of the side of `w_t`")?;
-        check_nonnegative("threshold", threshold)?;
-        Ok(Layer { w_t, w_e, width, input, threshold, prox })
+        if thresholds.len() != 1 {
+            check_len("thresholds", thresholds.len(), width, "the layer's components")?;
+            check_separable(prox)?;
+        }
+        check_all_nonnegative("thresholds", thresholds)?;
+        Ok(Layer { w_t, w_e, width, input, thresholds, prox })
     }
 
-    /// θ.
-    pub fn threshold(&self) -> T {
-        self.threshold
+    /// θ: one for all components, or one a component.
+    pub fn thresholds(&self) -> &'a [T] {
+        self.thresholds
     }
 
     /// W_t, n × n.
@@ -65,7 +72,7 @@ impl<'a, T: Real, P: Prox<T>> Layer<'a, T, P> {
         let mut drive = vec![T::zero(); self.width];
         affine(&mut drive, self.w_e, self.input, g, 1, false);
         let z = vec![T::zero(); self.width];
-        Ok(BoundLayer { w_t: self.w_t, threshold: self.threshold, prox: self.prox, drive, z })
+        Ok(BoundLayer { w_t: self.w_t, thresholds: self.thresholds, prox: self.prox, drive, z })
     }
 }
 
@@ -73,7 +80,7 @@ impl<'a, T: Real, P: Prox<T>> Layer<'a, T, P> {
 #[derive(Debug)]
 pub struct BoundLayer<'a, T: Real, P> {
     w_t: &'a [T],
-    threshold: T,
+    thresholds: &'a [T],
     prox: &'a P,
     /// W_e g.
     drive: Vec<T>,
@@ -89,7 +96,8 @@ impl<T: Real, P: Prox<T>> FixedPointMap<T> for BoundLayer<'_, T, P> {
     fn step(&mut self, x: &[T], out: &mut [T]) {
         self.z.copy_from_slice(&self.drive);
         affine(&mut self.z, self.w_t, x.len(), x, 1, true);
-        self.prox.prox_into(&self.z, self.threshold, out);
+        let BoundLayer { prox, thresholds, .. } = self;
+        Activation { prox, thresholds, columns: &mut [] }.apply(&self.z, 1, out);
     }
 }
 

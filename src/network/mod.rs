@@ -11,6 +11,7 @@
 //!
 //! Source: learned-optimizers paper (\[LO\]), II.D and appendix A.
 
+mod activation;
 mod architecture;
 mod coherence;
 mod convolution;
@@ -29,7 +30,7 @@ mod stored;
 mod tests;
 mod unrolled;
 
-pub use architecture::{Initialization, UnrolledArchitecture, WeightDistribution};
+pub use architecture::{Initialization, Thresholds, UnrolledArchitecture, WeightDistribution};
 pub use coherence::{LayerCoherence, average_coherence, mutual_coherence};
 pub use convolution::{ConvolutionArchitecture, ConvolutionNetwork, ConvolutionWorkspace};
 pub use dense::{DenseArchitecture, DenseNetwork, DenseWorkspace};
@@ -65,7 +66,8 @@ use core::ops::Range;
 ///    that holds every buffer of both passes, and [`Network::forward`] beside [`Network::backward`] in one file (the
 ///    model is `dense`). Panels have the batch index contiguous: write inner loops over it, products through
 ///    `crate::linalg::gemm`. An architecture type with a `validate` and a constructor from random numbers
-///    (`random`) come with it; [`Network::project`] and [`Network::penalised`] where they mean something.
+///    (`random`) come with it; [`Network::project`] and [`Network::penalised`] where they mean something;
+///    [`Network::depth`] and its kin, so that diagnostics can name a layer.
 /// 3. Training, [`Front`], [`Headed`] and [`Estimator`](crate::Estimator) work from the trait alone; name the
 ///    type in this module and in `lib.rs`.
 /// 4. Add its lines to `plain_tests.rs`: the gradient by finite differences and by dual numbers, and that a batch of
@@ -119,6 +121,29 @@ pub trait Network<T: Real>: Send + Sync {
     /// penalty acts on.
     fn penalised(&self) -> Vec<Range<usize>> {
         Vec::new()
+    }
+
+    /// The number of layers, of which diagnostics speak.
+    fn depth(&self) -> usize {
+        1
+    }
+
+    /// The parameters of one layer, counted from 0: ranges of [`parameters`](Self::parameters).
+    fn layer_parameters(&self, layer: usize) -> Vec<Range<usize>> {
+        let _ = layer;
+        core::iter::once(0..self.parameters().len()).collect()
+    }
+
+    /// What one layer, counted from 0, gave in the last forward pass: a panel, there until the next pass of either
+    /// kind. `None` where the network does not keep it.
+    fn layer_output<'w>(
+        &self,
+        layer: usize,
+        batch: usize,
+        workspace: &'w Self::Workspace,
+    ) -> Option<&'w [T]> {
+        let _ = (layer, batch, workspace);
+        None
     }
 
     /// Returns parameters that an update has pushed out of their domain to it (thresholds to θ ≥ 0).

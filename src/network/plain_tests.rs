@@ -123,6 +123,25 @@ fn a_batch_agrees_with_its_samples() {
 }
 
 #[test]
+fn layers_hold_all_parameters_and_keep_what_they_give() {
+    fn layers<N: Network<f64>>(network: N, lengths: &[usize]) {
+        let all = (0..network.depth()).flat_map(|layer| network.layer_parameters(layer));
+        let mut all: Vec<usize> = all.flatten().collect();
+        all.sort_unstable();
+        assert!(all.into_iter().eq(0..network.parameters().len()), "{}", network.name());
+        let (mut workspace, g) = (network.workspace(5), normal::<f64>(3 * 5, 1));
+        let answer = network.forward(&g, 3, &mut workspace).to_vec();
+        let output = |layer: usize| network.layer_output(layer, 3, &workspace).unwrap();
+        assert!((0..network.depth()).map(|layer| output(layer).len() / 3).eq(lengths.to_vec()));
+        assert_eq!(output(network.depth() - 1), answer);
+    }
+    layers(dense(&[5, 6, 7, 4]), &[6, 7, 4]);
+    layers(convolution(), &[9, 14, 4]);
+    layers(Headed::new(dense(&[5, 6, 4]), Head::Softmax), &[6, 4, 4]);
+    layers(super::tests::learned(3, 0.5, crate::prox::SoftThreshold), &[4, 4, 4]);
+}
+
+#[test]
 fn networks_of_the_paper_have_its_parameters_and_fold() {
     let count = |layers, width| DenseArchitecture::fcn(100, 50, layers, width).parameter_count();
     assert_eq!(count(2, 400).unwrap(), 60_450);

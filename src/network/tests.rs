@@ -16,10 +16,31 @@ pub(super) fn normal<T: Real>(n: usize, seed: u64) -> Vec<T> {
 
 pub(super) fn network<T: Real, P: Prox<T>>(depth: usize, eta: f64, prox: P) -> Unrolled<T, P> {
     let relaxation = T::lit(eta);
-    let architecture = UnrolledArchitecture { input: 5, output: 4, depth, relaxation };
+    unrolled(UnrolledArchitecture { relaxation, ..UnrolledArchitecture::rlista(5, 4, depth) }, prox)
+}
+
+/// The same with η_l and thresholds of each component learned, no two of them alike.
+pub(super) fn learned<T: Real, P: Prox<T>>(depth: usize, eta: f64, prox: P) -> Unrolled<T, P> {
+    let mut network = unrolled(
+        UnrolledArchitecture {
+            relaxation: T::lit(eta),
+            learned_relaxation: true,
+            thresholds: Thresholds::PerComponent,
+            ..UnrolledArchitecture::rlista(5, 4, depth)
+        },
+        prox,
+    );
+    let first = network.parameters().len() - 5 * depth;
+    for (i, p) in network.parameters_mut()[first..].iter_mut().enumerate() {
+        *p += T::lit(0.002 * i as f64);
+    }
+    network
+}
+
+fn unrolled<T: Real, P: Prox<T>>(architecture: UnrolledArchitecture<T>, prox: P) -> Unrolled<T, P> {
     let initialization =
         Initialization { scale: 0.8, threshold: 0.05, ..Initialization::default() };
-    let mut rng = ChaCha8Rng::seed_from_u64(depth as u64);
+    let mut rng = ChaCha8Rng::seed_from_u64(architecture.depth as u64);
     Unrolled::random(architecture, prox, &initialization, &mut rng).unwrap()
 }
 
@@ -57,6 +78,19 @@ pub(super) fn gradient_agrees<N: Network<f64> + Clone>(
         let deviation = check_gradient(loss, values, &gradient).unwrap();
         assert!(deviation < 1e-6, "{} batch {batch}, {block:?}: {deviation:e}", network.name());
         assert!(gradient.iter().any(|g| g.abs() > 1e-6), "{block:?} has no effect");
+    }
+}
+
+#[test]
+fn gradients_of_thresholds_and_relaxations_agree_with_central_differences() {
+    for (depth, eta, batch) in [(1, 0.5, 1), (2, 0.9, 7), (6, 0.5, 7), (6, 0.3, 33)] {
+        let weights = 36 * depth;
+        // Without the first W_t, which never acts.
+        let mut blocks = vec![0..20 * depth, weights..weights + 4 * depth];
+        blocks.extend((1..depth).map(|l| 20 * depth + 16 * l..20 * depth + 16 * (l + 1)));
+        blocks.push(weights + 4 * depth..weights + 5 * depth);
+        gradient_agrees(&learned(depth, eta, SoftThreshold), batch, &blocks);
+        gradient_agrees(&learned(depth, eta, OneSidedSoftThreshold), batch, &blocks);
     }
 }
 
@@ -107,17 +141,23 @@ fn gradients_agree_with_central_differences() {
 /// The network and its loss on one sample, written from the formulas over dual numbers.
 fn reference(
     parameters: &[Dual64],
-    (depth, eta): (usize, f64),
+    UnrolledArchitecture { depth, relaxation, learned_relaxation, thresholds, .. }: UnrolledArchitecture,
     g: &[f64],
     target: &[f64],
 ) -> Dual64 {
     let (m, n) = (g.len(), target.len());
+    let per_component = thresholds == Thresholds::PerComponent;
     let mut a = vec![Dual64::from(0.0); n];
     for l in 0..depth {
         let w_e = &parameters[l * n * m..];
         let w_t = &parameters[depth * n * m + l * n * n..];
-        let theta = parameters[depth * n * (m + n) + l];
+        let theta = &parameters[depth * n * (m + n)..];
+        let eta = match learned_relaxation {
+            true => theta[depth * if per_component { n } else { 1 } + l],
+            false => Dual64::from(relaxation),
+        };
         let next = |i: usize| {
+            let theta = theta[if per_component { l * n + i } else { l }];
             let drive = (0..m).fold(Dual64::from(0.0), |s, j| s + w_e[i * m + j] * g[j]);
             let z = (0..n).fold(drive, |s, j| s + w_t[i * n + j] * a[j]);
             let y = match z.re {
@@ -125,7 +165,7 @@ fn reference(
                 v if v < -theta.re => z + theta,
                 _ => Dual64::from(0.0),
             };
-            a[i] * (1.0 - eta) + y * eta
+            a[i] * (Dual64::from(1.0) - eta) + y * eta
         };
         a = (0..n).map(next).collect();
     }
@@ -135,15 +175,16 @@ fn reference(
 
 #[test]
 fn gradients_agree_with_dual_numbers() {
-    for (depth, eta) in [(1, 1.0), (3, 1.0), (4, 0.5)] {
-        let network = network(depth, eta, SoftThreshold);
+    let fixed = [(1, 1.0), (3, 1.0), (4, 0.5)].map(|(l, eta)| network(l, eta, SoftThreshold));
+    let learned = [(1, 0.9), (4, 0.5)].map(|(l, eta)| learned(l, eta, SoftThreshold));
+    for network in fixed.into_iter().chain(learned) {
         let (loss, gradient) = loss_and_gradient(&network, 1);
         let (g, target) = (normal::<f64>(5, 1), normal::<f64>(4, 2));
         for (k, gradient) in gradient.iter().enumerate() {
             let mut duals: Vec<Dual64> =
                 network.parameters().iter().map(|&p| Dual64::new(p, 0.0)).collect();
             duals[k] = duals[k].derivative();
-            let exact = reference(&duals, (depth, eta), &g, &target);
+            let exact = reference(&duals, network.architecture(), &g, &target);
             assert!((loss - exact.re).abs() < 1e-13);
             assert!((gradient - 1.0 - exact.eps).abs() < 1e-12, "{k}: {gradient} {}", exact.eps);
         }
@@ -181,9 +222,22 @@ fn untrained_network_is_ista<T: Real>() {
     let start = vec![T::zero(); 21];
     let options = IterationOptions { tolerance: T::zero(), max_iterations: depth, history: false };
     for eta in [T::one(), T::lit(0.5)] {
-        let net = Unrolled::ista(&kernel, SoftThreshold, step, lambda, depth, eta).unwrap();
+        let architecture =
+            UnrolledArchitecture { relaxation: eta, ..UnrolledArchitecture::rlista(30, 21, depth) };
+        let ista = |architecture| {
+            Unrolled::ista(architecture, &kernel, SoftThreshold, step, lambda).unwrap()
+        };
+        let net = ista(architecture);
         let mut answer = vec![T::zero(); 21];
         apply_samples(&net, &g, &mut answer);
+
+        // What could be learned changes nothing before it is.
+        let thresholds = Thresholds::PerComponent;
+        let net =
+            ista(UnrolledArchitecture { learned_relaxation: true, thresholds, ..architecture });
+        let mut same = vec![T::zero(); 21];
+        apply_samples(&net, &g, &mut same);
+        assert_eq!(same, answer);
 
         // The driver over one layer, bit for bit.
         let map = net.layer(0).unwrap().bind(&g).unwrap();
@@ -240,6 +294,18 @@ fn a_batch_agrees_with_its_samples() {
 }
 
 #[test]
+fn a_batch_agrees_with_its_samples_where_all_is_learned() {
+    let network = learned::<f64, _>(4, 0.5, SoftThreshold);
+    let data = normal::<f64>(5 * 65, 7);
+    let (mut answers, mut single) = (vec![0.0; 4 * 65], vec![0.0; 4]);
+    apply_samples(&network, &data, &mut answers);
+    for (g, a) in data.chunks(5).zip(answers.chunks(4)) {
+        apply_samples(&network, g, &mut single);
+        assert!(a.iter().zip(&single).all(|(a, s)| (a - s).abs() <= 1e-14));
+    }
+}
+
+#[test]
 fn projection_raises_thresholds_only() {
     let mut network = network::<f64, _>(2, 1.0, SoftThreshold);
     let before: Vec<f64> = network.parameters().iter().map(|p| p - 1.0).collect();
@@ -248,6 +314,51 @@ fn projection_raises_thresholds_only() {
     assert_eq!(network.thresholds(), [0.0, 0.0]);
     let weights = before.len() - 2;
     assert_eq!(network.parameters()[..weights], before[..weights]);
+
+    let mut network = learned::<f64, _>(2, 0.5, SoftThreshold);
+    let weights = network.parameters().len() - 10;
+    let pushed = [-1.0, 0.2, 0.0, 0.3, -0.1, 0.4, 0.5, 0.6, -2.0, 1.5];
+    network.parameters_mut()[weights..].copy_from_slice(&pushed);
+    network.project();
+    assert_eq!(network.thresholds(), [0.0, 0.2, 0.0, 0.3, 0.0, 0.4, 0.5, 0.6]);
+    assert_eq!(network.relaxations(), [1e-3, 1.0]);
+}
+
+#[test]
+fn layers_have_their_own_thresholds() {
+    let network = learned::<f64, _>(2, 0.5, SoftThreshold);
+    assert_eq!(network.layer(1).unwrap().thresholds(), &network.thresholds()[4..]);
+    // The second layer, relaxed, goes on from the first, which begins at zero.
+    let g = normal::<f64>(5, 7);
+    let mut x = vec![0.0; 4];
+    for l in 0..2 {
+        let map = network.layer(l).unwrap().bind(&g).unwrap();
+        let mut next = vec![0.0; 4];
+        Relaxed::new(map, network.relaxations()[l]).unwrap().step(&x, &mut next);
+        x = next;
+    }
+    let mut answer = vec![0.0; 4];
+    apply_samples(&network, &g, &mut answer);
+    assert_eq!(answer, x);
+    assert_eq!(network.live_parameters(), 2 * (20 + 16 + 4 + 1) - 16);
+    assert_eq!((network.name().as_str(), network.penalised()), ("rlista-2", vec![0..20, 40..56]));
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn stored_networks_come_back_to_the_bit() {
+    let network = learned::<f32, _>(3, 0.5, SoftThreshold);
+    let text = serde_json::to_string(&network).unwrap();
+    let back: Unrolled<f32, SoftThreshold> = serde_json::from_str(&text).unwrap();
+    assert_eq!(back, network);
+    // Stored before there were such parameters.
+    let plain = self::network::<f64, _>(2, 0.5, SoftThreshold);
+    let mut value = serde_json::to_value(&plain).unwrap();
+    let architecture = value["architecture"].as_object_mut().unwrap();
+    assert!(architecture.remove("learned_relaxation").is_some());
+    assert!(architecture.remove("thresholds").is_some());
+    let back: Unrolled<f64, SoftThreshold> = serde_json::from_str(&value.to_string()).unwrap();
+    assert_eq!(back, plain);
 }
 
 #[test]
@@ -288,18 +399,37 @@ fn bad_input_is_named() {
     assert!(build(vec![1.0; 4]).is_ok());
     assert!(matches!(build(vec![1.0; 3]), Err(Error::LengthMismatch { .. })));
     assert!(matches!(build(vec![f64::NAN; 4]), Err(Error::NonFinite { index: Some(0), .. })));
-    assert!(matches!(build(vec![-1.0; 4]), Err(Error::ElementOutOfRange { index: 3, .. })));
+    assert!(matches!(build(vec![-1.0; 4]), Err(Error::ElementOutOfRange { index: 0, .. })));
     let kernel = DMatrix::from_element(3, 2, 1.0);
     for (step, lambda) in [(0.0, 0.1), (0.1, -0.1), (f64::NAN, 0.1)] {
-        assert!(Unrolled::ista(&kernel, SoftThreshold, step, lambda, 2, 1.0).is_err());
+        assert!(Unrolled::ista(rlista(3, 2, 2), &kernel, SoftThreshold, step, lambda).is_err());
     }
+    for (input, output) in [(2, 2), (3, 3)] {
+        let e = Unrolled::ista(rlista(input, output, 2), &kernel, SoftThreshold, 0.1, 0.1);
+        assert!(matches!(e, Err(Error::LengthMismatch { argument: "kernel", .. })));
+    }
+    let relaxation = 1e-4;
+    let learned = UnrolledArchitecture { learned_relaxation: true, ..rlista(2, 1, 1) };
+    assert!(UnrolledArchitecture { relaxation, ..learned }.parameter_count().is_err());
+    for eta in [0.0, 1e-4, 1.1] {
+        let p = vec![1.0, 1.0, 1.0, 0.1, eta];
+        let e = Unrolled::from_parameters(learned, SoftThreshold, p).unwrap_err();
+        assert!(matches!(e, Error::ElementOutOfRange { argument: "relaxations", index: 0, .. }));
+    }
+    let many = UnrolledArchitecture { thresholds: Thresholds::PerComponent, ..rlista(2, 1, 1) };
+    let e = Unrolled::from_parameters(many, Simplex::new(1.0).unwrap(), vec![1.0; 4]).unwrap_err();
+    assert!(matches!(e, Error::Unsupported { argument: "thresholds", .. }));
     let network = network::<f64, _>(2, 1.0, SoftThreshold);
     assert!(network.layer(2).is_err());
     assert!(network.layer(1).unwrap().bind(&[0.0; 4]).is_err());
-    assert!(Layer::new(&[1.0; 4], &[1.0; 3], 0.1, &SoftThreshold).is_err());
-    assert!(Layer::new(&[1.0; 3], &[1.0; 2], 0.1, &SoftThreshold).is_err());
-    assert!(Layer::<f64, _>::new(&[], &[], 0.1, &SoftThreshold).is_err());
-    assert!(Layer::new(&[1.0; 4], &[1.0; 2], -0.1, &SoftThreshold).is_err());
-    let layer = Layer::new(&[1.0; 4], &[1.0; 2], 0.1, &SoftThreshold).unwrap();
+    assert!(Layer::new(&[1.0; 4], &[1.0; 3], &[0.1], &SoftThreshold).is_err());
+    assert!(Layer::new(&[1.0; 3], &[1.0; 2], &[0.1], &SoftThreshold).is_err());
+    assert!(Layer::<f64, _>::new(&[], &[], &[0.1], &SoftThreshold).is_err());
+    assert!(Layer::new(&[1.0; 4], &[1.0; 2], &[-0.1], &SoftThreshold).is_err());
+    assert!(Layer::new(&[1.0; 4], &[1.0; 2], &[0.1; 3], &SoftThreshold).is_err());
+    assert!(Layer::new(&[1.0; 4], &[1.0; 2], &[], &SoftThreshold).is_err());
+    let simplex = Simplex::new(1.0).unwrap();
+    assert!(Layer::new(&[1.0; 4], &[1.0; 2], &[0.1; 2], &simplex).is_err());
+    let layer = Layer::new(&[1.0; 4], &[1.0; 2], &[0.1], &SoftThreshold).unwrap();
     assert_eq!(layer.bind(&[0.5]).unwrap().dim(), 2);
 }

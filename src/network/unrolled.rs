@@ -6,21 +6,28 @@
 //! z_l = W_t^l a_l + W_e^l g          a_{l+1} = (1−η) a_l + η prox_{θ_l}(z_l)
 //! ```
 //!
-//! Reverse mode, with δ = ∂L/∂a_{l+1} and J the Jacobian of the proximal operator at z_l:
+//! with one threshold θ_l for all components or one a component, and η fixed or learned (then η_l). Reverse mode,
+//! with δ = ∂L/∂a_{l+1} and J the Jacobian of the proximal operator at z_l:
 //!
 //! ```text
-//! u = η Jᵀδ    ∂L/∂W_t = u a_lᵀ    ∂L/∂W_e = u gᵀ    ∂L/∂θ = η δ·∂prox/∂θ    ∂L/∂a_l = (1−η) δ + W_tᵀu
+//! u = η Jᵀδ    ∂L/∂W_t = u a_lᵀ    ∂L/∂W_e = u gᵀ    ∂L/∂a_l = (1−η) δ + W_tᵀu
+//! ∂L/∂θ = η δ·∂prox/∂θ               ∂L/∂η = δ·(prox_θ(z_l) − a_l) = δ·(a_{l+1} − a_l)/η
 //! ```
 //!
 //! All layers' W_e g are one product, as are all their gradients; a_{l+1} is not needed once layer l+1 is
 //! done, so its place takes Jᵀδ, and the workspace is two stacks of panels. The factors η and 1−η are those of
-//! the products.
+//! the products, but for an η_l of each layer, which the stack of all layers takes in.
 
+use super::activation::{Activation, check_separable};
+use super::architecture::LEAST_RELAXATION;
 use super::layer::{Layer, affine};
-use super::{Front, Initialization, Network, UnrolledArchitecture};
-use crate::error::{Error, Result, check_finite, check_len, check_nonnegative, check_positive};
+use super::{Front, Initialization, Network, Thresholds, UnrolledArchitecture};
+use crate::error::{
+    Error, Result, check_all_nonnegative, check_finite, check_len, check_nonnegative,
+    check_positive,
+};
 use crate::fixed_point::relax;
-use crate::linalg::{MatMut, MatRef, dispatch, gemm, gemm_scaled};
+use crate::linalg::{MatMut, MatRef, dispatch, dot, gemm, gemm_scaled};
 use crate::prox::Prox;
 use crate::real::Real;
 use core::ops::Range;
@@ -32,7 +39,7 @@ use rand::Rng;
 /// The activation is any proximal operator `P`, a unit one whose γ is the layer's θ ≥ 0.
 ///
 /// Parameters, in one vector: W_e of all layers stacked (L·n × m, row-major), then each layer's W_t
-/// (n × n, row-major), then the L thresholds.
+/// (n × n, row-major), then each layer's thresholds (one or n), then the L relaxations if they are learned.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(
@@ -57,25 +64,28 @@ impl<T: Real, P: Prox<T>> Unrolled<T, P> {
     ///
     /// # Errors
     /// Those of [`UnrolledArchitecture::parameter_count`]; another number of parameters; one that is not
-    /// finite; a negative threshold.
+    /// finite; a negative threshold; a learned η outside [10⁻³, 1]; a threshold a component for an activation
+    /// that is not separable.
     pub fn from_parameters(
         architecture: UnrolledArchitecture<T>,
         prox: P,
         parameters: Vec<T>,
     ) -> Result<Self> {
-        let count = architecture.parameter_count()?;
+        let count = Self::parameter_count(&architecture, &prox)?;
         check_len("parameters", parameters.len(), count, "the architecture's parameters")?;
         check_finite("parameters", &parameters)?;
-        let thresholds = count - architecture.depth;
-        if let Some(l) = parameters[thresholds..].iter().position(|&v| v < T::zero()) {
+        let network = Unrolled { architecture, prox, parameters };
+        check_all_nonnegative("thresholds", network.thresholds())?;
+        let relaxations = &network.parameters[network.thresholds_range().end..];
+        if let Some(index) = relaxations.iter().position(|&eta| clamp_relaxation(eta) != eta) {
             return Err(Error::ElementOutOfRange {
-                argument: "parameters",
-                index: thresholds + l,
-                value: parameters[thresholds + l].as_f64(),
-                expected: "a threshold that is not negative",
+                argument: "relaxations",
+                index,
+                value: relaxations[index].as_f64(),
+                expected: "a number in [10⁻³, 1]",
             });
         }
-        Ok(Unrolled { architecture, prox, parameters })
+        Ok(network)
     }
 
     /// With random weights, drawn from `rng` in the order of the parameters.
@@ -88,34 +98,56 @@ impl<T: Real, P: Prox<T>> Unrolled<T, P> {
         initialization: &Initialization,
         rng: &mut (impl Rng + ?Sized),
     ) -> Result<Self> {
-        let count = architecture.parameter_count()?;
+        let count = Self::parameter_count(&architecture, &prox)?;
         let mut parameters = initialization.prepare(count)?;
         let UnrolledArchitecture { input, output, depth, .. } = architecture;
         for columns in [input, output] {
             let weights = depth * output * columns;
             initialization.draw(weights, (columns, output), rng, &mut parameters);
         }
-        parameters.resize(count, T::lit(initialization.threshold));
+        Self::with_weights(architecture, prox, parameters, T::lit(initialization.threshold))
+    }
+
+    /// Number of parameters, after a check of the activation.
+    fn parameter_count(architecture: &UnrolledArchitecture<T>, prox: &P) -> Result<usize> {
+        if architecture.thresholds == Thresholds::PerComponent {
+            check_separable(prox)?;
+        }
+        architecture.parameter_count()
+    }
+
+    /// From the weights of all layers, with all thresholds alike and η as it starts.
+    fn with_weights(
+        architecture: UnrolledArchitecture<T>,
+        prox: P,
+        mut parameters: Vec<T>,
+        threshold: T,
+    ) -> Result<Self> {
+        let count = architecture.parameter_count()?;
+        let relaxations = if architecture.learned_relaxation { architecture.depth } else { 0 };
+        parameters.resize(count - relaxations, threshold);
+        parameters.resize(count, architecture.relaxation);
         Self::from_parameters(architecture, prox, parameters)
     }
 
     /// L steps of ISTA for `kernel` K: W_e = tKᵀ, W_t = I − tKᵀK, θ = tλ in every layer.
     ///
-    /// `step` t > 0 (convergent for t < 2/‖K‖²), `lambda` λ ≥ 0, `depth` L, `relaxation` η in (0, 1].
+    /// `step` t > 0 (convergent for t < 2/‖K‖²), `lambda` λ ≥ 0.
     ///
     /// # Errors
-    /// As [`from_parameters`](Self::from_parameters); `step` or `lambda` out of range.
+    /// As [`from_parameters`](Self::from_parameters); a kernel of another shape than the architecture's; `step`
+    /// or `lambda` out of range.
     pub fn ista(
+        architecture: UnrolledArchitecture<T>,
         kernel: &DMatrix<T>,
         prox: P,
         step: T,
         lambda: T,
-        depth: usize,
-        relaxation: T,
     ) -> Result<Self> {
-        let (m, n) = kernel.shape();
-        let architecture = UnrolledArchitecture { input: m, output: n, depth, relaxation };
-        let count = architecture.parameter_count()?;
+        let UnrolledArchitecture { input: m, output: n, depth, .. } = architecture;
+        let count = Self::parameter_count(&architecture, &prox)?;
+        check_len("kernel", kernel.nrows(), m, "the architecture's input")?;
+        check_len("kernel", kernel.ncols(), n, "the architecture's output")?;
         check_finite("kernel", kernel.as_slice())?;
         check_positive("step", step)?;
         check_nonnegative("lambda", lambda)?;
@@ -135,8 +167,7 @@ impl<T: Real, P: Prox<T>> Unrolled<T, P> {
                 parameters.extend_from_slice(weights);
             }
         }
-        parameters.resize(count, step * lambda);
-        Self::from_parameters(architecture, prox, parameters)
+        Self::with_weights(architecture, prox, parameters, step * lambda)
     }
 
     /// Shape and relaxation.
@@ -155,9 +186,18 @@ impl<T: Real, P: Prox<T>> Unrolled<T, P> {
         self.prox
     }
 
-    /// The thresholds θ_l.
+    /// The thresholds θ_l, layer by layer: one a layer, or n.
     pub fn thresholds(&self) -> &[T] {
-        &self.parameters[self.theta(0)..]
+        &self.parameters[self.thresholds_range()]
+    }
+
+    /// The relaxations: one a layer if they are learned, else one for all.
+    pub fn relaxations(&self) -> &[T] {
+        if self.architecture.learned_relaxation {
+            &self.parameters[self.thresholds_range().end..]
+        } else {
+            core::slice::from_ref(&self.architecture.relaxation)
+        }
     }
 
     /// Layer l, counted from 0.
@@ -172,11 +212,27 @@ impl<T: Real, P: Prox<T>> Unrolled<T, P> {
                 expected: "a layer below the network's depth",
             });
         }
-        Layer::new(self.w_t(l), self.w_e(l), self.parameters[self.theta(l)], &self.prox)
+        Layer::new(self.w_t(l), self.w_e(l), self.theta(l), &self.prox)
     }
 
-    fn theta(&self, l: usize) -> usize {
-        self.parameters.len() - self.architecture.depth + l
+    fn thresholds_range(&self) -> Range<usize> {
+        let UnrolledArchitecture { output: n, depth, .. } = self.architecture;
+        let start = self.stacked() + depth * n * n;
+        start..start + depth * self.architecture.layer_thresholds()
+    }
+
+    fn theta(&self, l: usize) -> &[T] {
+        let count = self.architecture.layer_thresholds();
+        &self.thresholds()[l * count..][..count]
+    }
+
+    fn activation<'a>(&'a self, l: usize, columns: &'a mut [T]) -> Activation<'a, T, P> {
+        Activation { prox: &self.prox, thresholds: self.theta(l), columns }
+    }
+
+    fn eta(&self, l: usize) -> T {
+        let relaxations = self.relaxations();
+        relaxations[l.min(relaxations.len() - 1)]
     }
 
     /// Number of weights in the stacked W_e: where the first W_t begins.
@@ -214,7 +270,8 @@ impl<T: Real, P: Prox<T>> Network<T> for Unrolled<T, P> {
     type Workspace = UnrolledWorkspace<T>;
 
     fn name(&self) -> String {
-        let relaxed = if self.architecture.relaxation < T::one() { "r" } else { "" };
+        let UnrolledArchitecture { relaxation, learned_relaxation, .. } = self.architecture;
+        let relaxed = if learned_relaxation || relaxation < T::one() { "r" } else { "" };
         format!("{relaxed}lista-{}", self.architecture.depth)
     }
 
@@ -253,13 +310,42 @@ impl<T: Real, P: Prox<T>> Network<T> for Unrolled<T, P> {
         vec![0..(depth - 1) * output * input, stacked..stacked + (depth - 1) * output * output]
     }
 
+    fn depth(&self) -> usize {
+        self.architecture.depth
+    }
+
+    fn layer_parameters(&self, layer: usize) -> Vec<Range<usize>> {
+        let UnrolledArchitecture { input, output, learned_relaxation, .. } = self.architecture;
+        let block = |start: usize, size: usize| start + layer * size..start + (layer + 1) * size;
+        let Range { start, end } = self.thresholds_range();
+        let (stacked, thresholds) = (self.stacked(), self.architecture.layer_thresholds());
+        vec![
+            block(0, output * input),
+            block(stacked, output * output),
+            block(start, thresholds),
+            block(end, usize::from(learned_relaxation)),
+        ]
+    }
+
+    /// The iterate a_{l+1}.
+    fn layer_output<'w>(
+        &self,
+        layer: usize,
+        batch: usize,
+        workspace: &'w UnrolledWorkspace<T>,
+    ) -> Option<&'w [T]> {
+        let panel = self.architecture.output * batch;
+        workspace.a.get(layer * panel..(layer + 1) * panel)
+    }
+
     fn project(&mut self) {
-        let first = self.theta(0);
-        for theta in &mut self.parameters[first..] {
+        let Range { start, end } = self.thresholds_range();
+        for theta in &mut self.parameters[start..end] {
             if *theta < T::zero() {
                 *theta = T::zero();
             }
         }
+        self.parameters[end..].iter_mut().for_each(|eta| *eta = clamp_relaxation(*eta));
     }
 
     fn workspace(&self, batch: usize) -> UnrolledWorkspace<T> {
@@ -279,8 +365,7 @@ impl<T: Real, P: Prox<T>> Network<T> for Unrolled<T, P> {
         batch: usize,
         workspace: &'w mut UnrolledWorkspace<T>,
     ) -> &'w [T] {
-        let UnrolledArchitecture { input: m, output: n, depth, relaxation: eta } =
-            self.architecture;
+        let UnrolledArchitecture { input: m, output: n, depth, .. } = self.architecture;
         assert!(input.len() == m * batch, "input panel of another length");
         assert!(batch <= workspace.capacity, "batch larger than the workspace");
         let panel = n * batch;
@@ -295,12 +380,12 @@ impl<T: Real, P: Prox<T>> Network<T> for Unrolled<T, P> {
                 affine(z, self.w_e(l), m, input, 1, false);
             }
             let (before, out) = workspace.a.split_at_mut(l * panel);
-            let (out, theta) = (&mut out[..panel], self.parameters[self.theta(l)]);
+            let (out, eta) = (&mut out[..panel], self.eta(l));
             let a = &before[l.saturating_sub(1) * panel..];
             if l > 0 {
                 affine(z, self.w_t(l), n, a, batch, true);
             }
-            prox_panel(&self.prox, z, batch, theta, out, &mut workspace.columns);
+            self.activation(l, &mut workspace.columns).apply(z, batch, out);
             if eta == T::one() {
                 continue;
             }
@@ -322,24 +407,40 @@ impl<T: Real, P: Prox<T>> Network<T> for Unrolled<T, P> {
         gradient: &mut [T],
         accumulate: bool,
     ) {
-        let UnrolledArchitecture { input: m, output: n, depth, relaxation: eta } =
-            self.architecture;
+        let UnrolledArchitecture { input: m, output: n, depth, .. } = self.architecture;
         let panel = n * batch;
         assert!(upstream.len() == panel, "upstream panel of another length");
         assert!(gradient.len() == self.parameters.len(), "gradient of another length");
-        let (d_weights, d_theta) = gradient.split_at_mut(self.theta(0));
+        let learned = self.architecture.learned_relaxation;
+        let thresholds = self.architecture.layer_thresholds();
+        let (gradient, d_eta) = gradient.split_at_mut(self.thresholds_range().end);
+        let (d_weights, d_theta) = gradient.split_at_mut(self.thresholds_range().start);
         let (d_w_e, d_w_t) = d_weights.split_at_mut(self.stacked());
         let delta = &mut workspace.delta[..panel];
         delta.copy_from_slice(upstream);
         let add = accumulate.then(T::one);
+        if !accumulate {
+            d_theta.fill(T::zero());
+            d_eta.fill(T::zero());
+        }
+        // Of the products with u: one η for all layers is theirs, those of each layer go into u.
+        let factor = if learned { T::one() } else { self.architecture.relaxation };
         for l in (0..depth).rev() {
             let z = &workspace.z[l * panel..][..panel];
             let (before, u) = workspace.a.split_at_mut(l * panel);
-            let (u, theta) = (&mut u[..panel], self.parameters[self.theta(l)]);
-            // In the place of a_{l+1} now Jᵀδ; the factor η is left to the products.
-            let slope =
-                eta * vjp_panel(&self.prox, z, batch, theta, delta, u, &mut workspace.columns);
-            d_theta[l] = if accumulate { d_theta[l] + slope } else { slope };
+            // Nothing in the first layer: a₁ = 0.
+            let (a, u) = (&before[l.saturating_sub(1) * panel..], &mut u[..panel]);
+            let eta = self.eta(l);
+            if learned {
+                d_eta[l] += dispatch(|| dot(delta, u) - dot(delta, a)) / eta;
+            }
+            let d_theta = &mut d_theta[l * thresholds..][..thresholds];
+            // In the place of a_{l+1} now Jᵀδ.
+            let mut activation = self.activation(l, &mut workspace.columns);
+            activation.reverse((z, batch), delta, u, eta, d_theta);
+            if learned {
+                dispatch(|| u.iter_mut().for_each(|u| *u *= eta));
+            }
             let d_w_t = &mut d_w_t[l * n * n..][..n * n];
             if l == 0 {
                 // a₁ = 0: the first W_t has no effect.
@@ -349,75 +450,25 @@ impl<T: Real, P: Prox<T>> Network<T> for Unrolled<T, P> {
                 continue;
             }
             let u = MatRef::row_major(u, n, batch);
-            let a = MatRef::row_major(&before[(l - 1) * panel..], n, batch);
-            gemm_scaled(MatMut::row_major(d_w_t, n, n), add, eta, u, a.t());
+            let a = MatRef::row_major(a, n, batch);
+            gemm_scaled(MatMut::row_major(d_w_t, n, n), add, factor, u, a.t());
             let w_t = MatRef::row_major(self.w_t(l), n, n);
             let keep = (eta != T::one()).then_some(T::one() - eta);
-            gemm_scaled(MatMut::row_major(delta, n, batch), keep, eta, w_t.t(), u);
+            gemm_scaled(MatMut::row_major(delta, n, batch), keep, factor, w_t.t(), u);
         }
         let u = MatRef::row_major(&workspace.a, depth * n, batch);
         let g = MatRef::row_major(input, m, batch);
-        gemm_scaled(MatMut::row_major(d_w_e, depth * n, m), add, eta, u, g.t());
+        gemm_scaled(MatMut::row_major(d_w_e, depth * n, m), add, factor, u, g.t());
     }
 }
 
-/// The proximal operator of every sample of a panel.
-fn prox_panel<T: Real, P: Prox<T>>(
-    prox: &P,
-    z: &[T],
-    batch: usize,
-    theta: T,
-    out: &mut [T],
-    columns: &mut [T],
-) {
-    if prox.is_separable() || batch == 1 {
-        prox.prox_into(z, theta, out);
-        return;
-    }
-    let n = z.len() / batch;
-    let (column, answer) = columns.split_at_mut(n);
-    let answer = &mut answer[..n];
-    for b in 0..batch {
-        take_column(z, batch, b, column);
-        prox.prox_into(column, theta, answer);
-        put_column(answer, batch, b, out);
-    }
-}
-
-/// Its vector–Jacobian product; returns the derivative with respect to θ, summed over the samples.
-fn vjp_panel<T: Real, P: Prox<T>>(
-    prox: &P,
-    z: &[T],
-    batch: usize,
-    theta: T,
-    upstream: &[T],
-    grad: &mut [T],
-    columns: &mut [T],
-) -> T {
-    if prox.is_separable() || batch == 1 {
-        return prox.prox_vjp(z, theta, upstream, grad);
-    }
-    let n = z.len() / batch;
-    let (column, rest) = columns.split_at_mut(n);
-    let (up, answer) = rest.split_at_mut(n);
-    let mut slope = T::zero();
-    for b in 0..batch {
-        take_column(z, batch, b, column);
-        take_column(upstream, batch, b, up);
-        slope += prox.prox_vjp(column, theta, up, answer);
-        put_column(answer, batch, b, grad);
-    }
-    slope
-}
-
-fn take_column<T: Real>(panel: &[T], batch: usize, b: usize, column: &mut [T]) {
-    for (i, v) in column.iter_mut().enumerate() {
-        *v = panel[i * batch + b];
-    }
-}
-
-fn put_column<T: Real>(column: &[T], batch: usize, b: usize, panel: &mut [T]) {
-    for (i, &v) in column.iter().enumerate() {
-        panel[i * batch + b] = v;
+/// The nearest number that a learned η may be.
+fn clamp_relaxation<T: Real>(eta: T) -> T {
+    let least = T::lit(LEAST_RELAXATION);
+    // Written so that a NaN stays one.
+    match eta {
+        eta if eta < least => least,
+        eta if eta > T::one() => T::one(),
+        eta => eta,
     }
 }

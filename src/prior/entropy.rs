@@ -8,7 +8,7 @@ use super::exponential::{
 };
 use super::{Legendre, Prior};
 use crate::error::{Result, check_all_positive, check_not_empty};
-use crate::linalg::{SymmetricBand, exp};
+use crate::linalg::{SymmetricBand, exp, sum as sum_in_lanes};
 use crate::real::Real;
 
 /// φ(h) = Σ [h ln(h/d) − h + d], minus the entropy S of weights h relative to default weights d.
@@ -91,7 +91,7 @@ impl<T: Real> Legendre<T> for Entropy<T> {
 
     /// Σh.
     fn scale(&self, h: &[T]) -> T {
-        h.iter().copied().sum()
+        sum_in_lanes(h)
     }
 
     fn distance_bound(&self, scale: T, divergence: T) -> Option<T> {
@@ -102,7 +102,7 @@ impl<T: Real> Legendre<T> for Entropy<T> {
     fn conjugate_gradient_of_sum(&self, u: &[T], sum: T, h: &mut [T]) -> Option<T> {
         let top = u.iter().fold(-T::INFINITY, |m, &u| if u > m { u } else { m });
         exp_shifted(u, -top, &self.default, h);
-        let factor = sum / h.iter().copied().sum();
+        let factor = sum / sum_in_lanes(h);
         for h in h {
             *h *= factor;
         }

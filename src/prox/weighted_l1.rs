@@ -3,7 +3,7 @@
 use super::separable::ScalarProx;
 use super::soft_threshold::SoftThreshold;
 use super::{Conjugate, Prox, check_lengths};
-use crate::error::{Error, Result, check_finite};
+use crate::error::{Result, check_all_nonnegative};
 use crate::linalg::dispatch;
 use crate::real::Real;
 
@@ -22,16 +22,8 @@ impl<T: Real> WeightedL1<T> {
     /// # Errors
     /// A weight that is negative or not finite.
     pub fn new(weights: Vec<T>) -> Result<Self> {
-        check_finite("weights", &weights)?;
-        match weights.iter().position(|&w| w < T::zero()) {
-            None => Ok(WeightedL1 { weights }),
-            Some(index) => Err(Error::ElementOutOfRange {
-                argument: "weights",
-                index,
-                value: weights[index].as_f64(),
-                expected: "a non-negative number",
-            }),
-        }
+        check_all_nonnegative("weights", &weights)?;
+        Ok(WeightedL1 { weights })
     }
 
     /// The weights.
@@ -80,6 +72,7 @@ impl<T: Real> Prox<T> for WeightedL1<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     #[test]
     fn weights_are_checked() {

@@ -5,12 +5,16 @@
 //! - [`Trainer`]: the single step, for loops of one's own;
 //! - [`Adam`], [`Schedule`]: the optimiser;
 //! - [`Estimator`]: a network that knows which problems it was trained for;
+//! - [`Lmmse`]: the linear estimator of least mean square error, the yardstick of any network;
 //! - [`Rlista`]: the paper's network, trained in one call.
 //!
 //! Source: learned-optimizers paper (\[LO\]), table I.
 
 mod adam;
+mod divergence;
 mod estimator;
+mod lmmse;
+mod progress;
 mod rlista;
 mod robustness;
 mod schedule;
@@ -20,9 +24,13 @@ mod trainer;
 mod training;
 
 pub use adam::{Adam, AdamConfig};
+pub use divergence::DivergenceOrigin;
 pub use estimator::Estimator;
+pub use lmmse::Lmmse;
+pub(crate) use progress::Progress;
 pub use rlista::{Rlista, RlistaConfig};
 pub use robustness::Robustness;
 pub use schedule::Schedule;
 pub use trainer::{TrainOptions, Trainer};
+pub(crate) use training::estimates;
 pub use training::{EpochInfo, Training, TrainingReport, TrainingState, TrainingStatus, train};

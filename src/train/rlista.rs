@@ -2,7 +2,7 @@
 
 use super::{EpochInfo, Estimator, TrainOptions};
 use crate::error::Result;
-use crate::network::{Front, Initialization, Unrolled, UnrolledArchitecture};
+use crate::network::{Front, Initialization, Thresholds, Unrolled, UnrolledArchitecture};
 use crate::prox::SoftThreshold;
 use crate::real::Real;
 use crate::synthetic::TrainingSet;
@@ -19,6 +19,10 @@ pub struct RlistaConfig {
     pub depth: usize,
     /// Relaxation η in (0, 1]; 1 is LISTA, which wants a learning rate of 0.003 or less.
     pub relaxation: f64,
+    /// Whether every layer learns an η of its own.
+    pub learned_relaxation: bool,
+    /// Whether a layer learns one threshold or one a component.
+    pub thresholds: Thresholds,
     /// Random initial weights.
     pub initialization: Initialization,
     /// A fixed map of the data before the network.
@@ -35,6 +39,8 @@ impl Default for RlistaConfig {
         RlistaConfig {
             depth: 10,
             relaxation: 0.5,
+            learned_relaxation: false,
+            thresholds: Thresholds::Shared,
             initialization: Initialization::default(),
             front: None,
             options: TrainOptions::default(),
@@ -94,6 +100,8 @@ impl<T: Real> Rlista<T> {
             output: set.weights().nrows(),
             depth: config.depth,
             relaxation: T::lit(config.relaxation),
+            learned_relaxation: config.learned_relaxation,
+            thresholds: config.thresholds,
         };
         let network = Self::random(architecture, SoftThreshold, &config.initialization, rng)?;
         Estimator::train(network, config.front.clone(), set, None, &config.options, rng, observer)

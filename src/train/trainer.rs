@@ -4,7 +4,8 @@
 //! chunk with buffers and a gradient of its own; gradients are added in the order of the chunks. So the
 //! bits do not depend on the number of threads, and a step allocates nothing.
 
-use super::{Adam, AdamConfig, Schedule};
+use super::divergence::EXPLOSION;
+use super::{Adam, AdamConfig, DivergenceOrigin, Schedule};
 use crate::error::{Error, Result, check_len, check_nonnegative, check_not_empty, check_positive};
 use crate::linalg::dispatch;
 use crate::network::{Network, RootSquareError};
@@ -235,6 +236,36 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
     where
         S: TrainingSource<T> + ?Sized,
     {
+        self.check_batch(source, samples)?;
+        Ok(parallel::enter(|| self.step_unchecked(source, samples, f64::MAX)))
+    }
+
+    /// The gradient of the mean loss of these samples, at most a batch, written into `gradient`, and that loss; no
+    /// step. For optimisers of one's own, and gradients summed over machines.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step); a `gradient` of another length than the parameters.
+    pub fn gradient<S>(&mut self, source: &S, samples: &[usize], gradient: &mut [T]) -> Result<f64>
+    where
+        S: TrainingSource<T> + ?Sized,
+    {
+        self.check_batch(source, samples)?;
+        let count = self.network.parameters().len();
+        check_len("gradient", gradient.len(), count, "the network's parameters")?;
+        let loss = parallel::enter(|| self.differentiate(source, samples));
+        gradient.fill(T::zero());
+        for chunk in &self.chunks[..samples.len().div_ceil(self.options.chunk)] {
+            gradient.iter_mut().zip(&chunk.gradient).for_each(|(sum, &g)| *sum += g);
+        }
+        Ok(loss)
+    }
+
+    /// Whether `source` has the network's shape and `samples` are a batch of it.
+    fn check_batch<S: TrainingSource<T> + ?Sized>(
+        &self,
+        source: &S,
+        samples: &[usize],
+    ) -> Result<()> {
         self.check(source)?;
         check_not_empty("samples", samples.len(), 1)?;
         if samples.len() > self.options.batch {
@@ -253,21 +284,21 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
                 expected: "a sample of the set",
             });
         }
-        Ok(parallel::enter(|| self.step_unchecked(source, samples)))
+        Ok(())
     }
 
     /// Whether `source` has the network's shape.
-    pub(super) fn check<S: TrainingSource<T> + ?Sized>(&self, source: &S) -> Result<()> {
+    pub(crate) fn check<S: TrainingSource<T> + ?Sized>(&self, source: &S) -> Result<()> {
         check_len("data", source.input_len(), self.network.input_len(), "the network's input")?;
         let n = source.output_len();
         check_len("weights", n, self.network.output_len(), "the network's output")
     }
 
-    fn step_unchecked<S>(&mut self, source: &S, samples: &[usize]) -> f64
+    /// Loss and gradients of these samples, the gradients by chunk, with that of the ℓ² penalty in the first.
+    fn differentiate<S>(&mut self, source: &S, samples: &[usize]) -> f64
     where
         S: TrainingSource<T> + ?Sized,
     {
-        let rate = self.learning_rate();
         let size = self.options.chunk;
         let chunks = &mut self.chunks[..samples.len().div_ceil(size)];
         let scale = T::lit(1.0 / samples.len() as f64);
@@ -276,20 +307,29 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
             let samples = &samples[i * size..samples.len().min((i + 1) * size)];
             chunk.run(network, source, step, samples, scale);
         });
-        let loss = chunks.iter().map(|c| c.total).sum::<f64>() / samples.len() as f64;
-        if loss.is_finite() {
-            if self.options.l2 > 0.0 {
-                // ∂/∂w of l2 Σ w².
-                let factor = T::lit(2.0 * self.options.l2);
-                for range in &self.penalised {
-                    let weights = &network.parameters()[range.clone()];
-                    let gradient = &mut chunks[0].gradient[range.clone()];
-                    dispatch(|| {
-                        gradient.iter_mut().zip(weights).for_each(|(g, &w)| *g += factor * w);
-                    });
-                }
+        if self.options.l2 > 0.0 {
+            // ∂/∂w of l2 Σ w².
+            let factor = T::lit(2.0 * self.options.l2);
+            for range in &self.penalised {
+                let weights = &network.parameters()[range.clone()];
+                let gradient = &mut chunks[0].gradient[range.clone()];
+                dispatch(|| {
+                    gradient.iter_mut().zip(weights).for_each(|(g, &w)| *g += factor * w);
+                });
             }
-            let chunks = &*chunks;
+        }
+        chunks.iter().map(|c| c.total).sum::<f64>() / samples.len() as f64
+    }
+
+    /// A step, unless the loss is above `limit` or no number.
+    fn step_unchecked<S>(&mut self, source: &S, samples: &[usize], limit: f64) -> f64
+    where
+        S: TrainingSource<T> + ?Sized,
+    {
+        let rate = self.learning_rate();
+        let loss = self.differentiate(source, samples);
+        if loss <= limit {
+            let chunks = &self.chunks[..samples.len().div_ceil(self.options.chunk)];
             let gradients = || chunks.iter().map(|c| &c.gradient[..]);
             self.adam.step_sum(self.network.parameters_mut(), gradients, rate);
             self.network.project();
@@ -298,22 +338,45 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
         loss
     }
 
-    /// All whole batches of `order`; the mean loss, or the first that is not finite.
-    pub(super) fn epoch<S>(&mut self, source: &S, order: &[usize]) -> f64
+    /// All whole batches of `order`; the mean loss, or what went wrong where a loss is not finite or explodes, or
+    /// the parameters are not finite at the end.
+    pub(super) fn epoch<S>(
+        &mut self,
+        source: &S,
+        order: &[usize],
+    ) -> core::result::Result<f64, DivergenceOrigin>
     where
         S: TrainingSource<T> + ?Sized,
     {
-        let mut total = 0.0;
+        let (mut total, mut limit) = (0.0, f64::MAX);
         let batches = order.chunks_exact(self.options.batch);
         let count = batches.len();
-        for samples in batches {
-            let loss = self.step_unchecked(source, samples);
-            if !loss.is_finite() {
-                return loss;
+        for (i, samples) in batches.enumerate() {
+            let loss = self.step_unchecked(source, samples, limit);
+            if loss > limit || loss.is_nan() {
+                return Err(self.origin(loss));
+            }
+            if i == 0 && loss > 0.0 {
+                limit = EXPLOSION * loss;
             }
             total += loss;
         }
-        total / count as f64
+        match DivergenceOrigin::in_parameters(&self.network) {
+            Some(origin) => Err(origin),
+            None => Ok(total / count as f64),
+        }
+    }
+
+    /// What went wrong in the last step, of a whole batch and with this loss, which was not done.
+    fn origin(&mut self, loss: f64) -> DivergenceOrigin {
+        let network = &self.network;
+        if let Some(origin) = DivergenceOrigin::in_parameters(network) {
+            return origin;
+        }
+        let layers = self.chunks.iter_mut().filter_map(|chunk| {
+            DivergenceOrigin::in_activations(network, &chunk.input, &mut chunk.workspace, loss)
+        });
+        DivergenceOrigin::of_activations(layers.min())
     }
 }
 

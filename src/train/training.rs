@@ -1,6 +1,7 @@
 //! The training loop: shuffles, epochs, validation, observer, and its state between two epochs.
 
-use super::{Adam, TrainOptions, Trainer};
+use super::progress::{Best, Progress};
+use super::{Adam, DivergenceOrigin, TrainOptions, Trainer};
 use crate::error::{Error, Result, check_finite, check_len, check_not_empty};
 use crate::network::{ErrorSummary, Network, apply_samples};
 use crate::parallel;
@@ -9,8 +10,7 @@ use crate::synthetic::{TrainingSet, TrainingSource};
 use core::fmt;
 use core::ops::ControlFlow;
 use nalgebra::DMatrix;
-use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng, rngs::ChaCha8Rng};
+use rand::Rng;
 
 /// What the observer of [`train`] sees after every epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,12 +40,15 @@ pub enum TrainingStatus {
     Stopped,
     /// The validation error has not improved for [`TrainOptions::patience`] epochs.
     OutOfPatience,
-    /// Loss or parameters became NaN or infinite; the parameters of the last sound epoch are kept.
+    /// Loss or parameters became NaN or infinite, or the loss rose to a million times that of the epoch's first
+    /// step; the parameters of the best epoch, or of the last sound one, are kept.
     Diverged {
         /// The epoch it happened in, counted from 1.
         epoch: usize,
         /// The steps done before.
         step: usize,
+        /// What went wrong first.
+        origin: DivergenceOrigin,
     },
 }
 
@@ -57,9 +60,9 @@ impl fmt::Display for TrainingStatus {
             TrainingStatus::OutOfPatience => {
                 f.write_str("stopped, the validation error does not improve any more")
             }
-            TrainingStatus::Diverged { epoch, step } => write!(
+            TrainingStatus::Diverged { epoch, step, origin } => write!(
                 f,
-                "diverged in epoch {epoch} after step {step}, weights of the epoch before kept: \
+                "diverged in epoch {epoch} after step {step}, first in {origin}, sound weights kept: \
                  lower the learning rate"
             ),
         }
@@ -105,7 +108,7 @@ pub fn train<T: Real, N: Network<T>, S: TrainingSource<T> + ?Sized>(
     validation.map_or(Ok(()), |set| training.trainer.check(set))?;
     while let Some(info) = training.epoch(source, validation)? {
         if observer(&info).is_break() {
-            training.status = Some(TrainingStatus::Stopped);
+            training.progress.stop();
         }
     }
     Ok(training.finish())
@@ -146,26 +149,7 @@ pub fn train<T: Real, N: Network<T>, S: TrainingSource<T> + ?Sized>(
 #[derive(Debug)]
 pub struct Training<T: Real, N: Network<T>> {
     trainer: Trainer<T, N>,
-    seed: [u8; 32],
-    order: Vec<usize>,
-    /// Parameters after the last sound epoch.
-    sound: Vec<T>,
-    best: Option<Best<T>>,
-    /// Of the last whole epoch.
-    validation: Option<ErrorSummary>,
-    epoch: usize,
-    training_loss: Option<f64>,
-    /// Of a run that has ended before its last epoch.
-    status: Option<TrainingStatus>,
-}
-
-/// The epoch of the least mean validation error.
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-struct Best<T> {
-    epoch: usize,
-    validation: ErrorSummary,
-    parameters: Vec<T>,
+    progress: Progress<T>,
 }
 
 /// All of a training run between two epochs: network, optimiser, seed, counters and best weights. A run
@@ -203,20 +187,8 @@ impl<T: Real, N: Network<T>> Training<T, N> {
         let batch = options.batch.min(source.epoch_len());
         let trainer = Trainer::new(network, TrainOptions { batch, ..*options })?;
         trainer.check(source)?;
-        let mut seed = [0; 32];
-        rng.fill_bytes(&mut seed);
-        let sound = trainer.network().parameters().to_vec();
-        Ok(Training {
-            trainer,
-            seed,
-            order: (0..source.epoch_len()).collect(),
-            sound,
-            best: None,
-            validation: None,
-            epoch: 0,
-            training_loss: None,
-            status: None,
-        })
+        let progress = Progress::new(source.epoch_len(), trainer.network().parameters(), rng);
+        Ok(Training { trainer, progress })
     }
 
     /// Goes on where `state` was taken, over the same source.
@@ -236,22 +208,18 @@ impl<T: Real, N: Network<T>> Training<T, N> {
         let mut trainer = Trainer::new(state.network, state.options)?;
         trainer.check(source)?;
         trainer.restore(state.adam, state.steps)?;
-        let sound = trainer.network().parameters().to_vec();
+        let parameters = trainer.network().parameters();
         if let Some(best) = &state.best {
-            check_len("best", best.parameters.len(), sound.len(), "the network's parameters")?;
+            let found = best.parameters.len();
+            check_len("best", found, parameters.len(), "the network's parameters")?;
             check_finite("best", &best.parameters)?;
         }
-        Ok(Training {
-            trainer,
-            seed: state.seed,
-            order: (0..source.epoch_len()).collect(),
-            sound,
-            best: state.best,
-            validation: state.validation,
-            epoch: state.epoch,
-            training_loss: state.training_loss,
-            status: None,
-        })
+        let mut progress = Progress::resume(source.epoch_len(), parameters, state.seed);
+        progress.best = state.best;
+        progress.validation = state.validation;
+        progress.epoch = state.epoch;
+        progress.training_loss = state.training_loss;
+        Ok(Training { trainer, progress })
     }
 
     /// Everything that is needed to go on from here: the weights of the last sound epoch.
@@ -264,12 +232,12 @@ impl<T: Real, N: Network<T>> Training<T, N> {
             network: self.trainer.network().clone(),
             adam: self.trainer.adam().clone(),
             options: *self.trainer.options(),
-            seed: self.seed,
-            epoch: self.epoch,
+            seed: self.progress.seed,
+            epoch: self.progress.epoch,
             steps: self.trainer.steps(),
-            training_loss: self.training_loss,
-            validation: self.validation,
-            best: self.best.clone(),
+            training_loss: self.progress.training_loss,
+            validation: self.progress.validation,
+            best: self.progress.best.clone(),
         }
     }
 
@@ -284,48 +252,33 @@ impl<T: Real, N: Network<T>> Training<T, N> {
         validation: Option<&TrainingSet<T>>,
     ) -> Result<Option<EpochInfo>> {
         let options = *self.trainer.options();
-        if self.status.is_some() || self.epoch >= options.epochs {
+        if self.progress.is_over(&options) {
             return Ok(None);
         }
         self.trainer.check(source)?;
-        check_not_empty("source", source.epoch_len(), self.order.len())?;
+        check_not_empty("source", source.epoch_len(), self.progress.samples())?;
         validation.map_or(Ok(()), |set| self.trainer.check(set))?;
-        let epoch = self.epoch + 1;
-        let mut stream = ChaCha8Rng::from_seed(self.seed);
-        stream.set_stream(epoch as u64);
-        self.order.iter_mut().zip(0..).for_each(|(place, i)| *place = i);
-        self.order.shuffle(&mut stream);
-        let (trainer, order) = (&mut self.trainer, &self.order);
-        let loss = parallel::enter(|| trainer.epoch(source, order));
-        let parameters = trainer.network().parameters();
-        if !loss.is_finite() || parameters.iter().any(|p| !p.is_finite()) {
-            self.status = Some(TrainingStatus::Diverged { epoch, step: trainer.steps() });
-            trainer.network_mut().parameters_mut().copy_from_slice(&self.sound);
-            return Ok(None);
-        }
-        self.sound.copy_from_slice(parameters);
-        self.epoch = epoch;
-        self.training_loss = Some(loss);
-        self.validation = match validation {
+        let (trainer, order) = (&mut self.trainer, self.progress.shuffle());
+        let loss = match parallel::enter(|| trainer.epoch(source, order)) {
+            Ok(loss) => loss,
+            Err(origin) => {
+                let sound = self.progress.diverge(origin, trainer.steps());
+                trainer.network_mut().parameters_mut().copy_from_slice(sound);
+                return Ok(None);
+            }
+        };
+        self.progress.accept(loss, trainer.network().parameters());
+        let validation = match validation {
             Some(set) => Some(set.score(&estimates(trainer.network(), set.data()))?),
             None => None,
         };
-        if let Some(validation) = self.validation {
-            if self.best.as_ref().is_none_or(|best| validation.mean < best.validation.mean) {
-                let parameters = self.sound.clone();
-                self.best = Some(Best { epoch, validation, parameters });
-            }
-            let waited = epoch - self.best.as_ref().map_or(0, |best| best.epoch);
-            if options.patience.is_some_and(|patience| waited > 0 && waited >= patience) {
-                self.status = Some(TrainingStatus::OutOfPatience);
-            }
-        }
+        self.progress.judge(validation, &options);
         Ok(Some(EpochInfo {
-            epoch,
+            epoch: self.progress.epochs(),
             epochs: options.epochs,
             steps: self.trainer.steps(),
             training_loss: loss,
-            validation: self.validation,
+            validation,
             learning_rate: self.trainer.learning_rate(),
         }))
     }
@@ -338,29 +291,18 @@ impl<T: Real, N: Network<T>> Training<T, N> {
     /// The network, with the weights of its best epoch if there was a validation and the options want
     /// them, and the report of the run.
     pub fn finish(self) -> (N, TrainingReport) {
-        let (epochs, steps) = (self.epoch, self.trainer.steps());
-        let keep = self.trainer.options().keep_best;
-        let mut validation = self.validation;
+        let (options, steps) = (*self.trainer.options(), self.trainer.steps());
         let mut network = self.trainer.into_network();
-        let best = self.best.filter(|_| keep);
-        if let Some(best) = &best {
-            network.parameters_mut().copy_from_slice(&best.parameters);
-            validation = Some(best.validation);
+        let (best, report) = self.progress.finish(&options, steps);
+        if let Some(best) = best {
+            network.parameters_mut().copy_from_slice(&best);
         }
-        let report = TrainingReport {
-            status: self.status.unwrap_or(TrainingStatus::Completed),
-            epochs,
-            steps,
-            training_loss: self.training_loss.unwrap_or(f64::NAN),
-            validation,
-            best_epoch: best.map(|best| best.epoch),
-        };
         (network, report)
     }
 }
 
 /// A network's answers to data in columns.
-pub(super) fn estimates<T: Real, N: Network<T>>(network: &N, data: &DMatrix<T>) -> DMatrix<T> {
+pub(crate) fn estimates<T: Real, N: Network<T>>(network: &N, data: &DMatrix<T>) -> DMatrix<T> {
     let mut answers = DMatrix::zeros(network.output_len(), data.ncols());
     apply_samples(network, data.as_slice(), answers.as_mut_slice());
     answers

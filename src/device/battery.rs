@@ -1,0 +1,189 @@
+//! What every backend must show against the crate's own engine: forward pass, gradient and a hundred steps of
+//! training, each to a tolerance relative to the largest number compared; then its refusals.
+
+use super::{Backend, Cpu, Predictor, Stepper, train_on};
+use crate::error::Error;
+use crate::grid::FrequencyGrid;
+use crate::kernel::FermionTime;
+use crate::network::{
+    DenseArchitecture, DenseNetwork, Initialization, Network, Unrolled, UnrolledArchitecture,
+};
+use crate::noise::Whitening;
+use crate::problem::ForwardModel;
+use crate::prox::{OneSidedSoftThreshold, SoftThreshold};
+use crate::real::Real;
+use crate::synthetic::{GaussianMixture, NoiseLevel, TrainingSet};
+use crate::train::{Schedule, TrainOptions, TrainingStatus, train};
+use core::ops::ControlFlow;
+use rand::{SeedableRng, rngs::ChaCha8Rng};
+
+/// Lengths of data and answer: no multiples of a power of two.
+pub(super) const SHAPE: (usize, usize) = (21, 13);
+/// Samples of the set, and of a step.
+const SAMPLES: usize = 150;
+const BATCH: usize = 37;
+
+/// Spectra of the usual kind, with their data.
+pub(super) fn samples<T: Real>(count: usize) -> TrainingSet<T> {
+    let (m, n) = SHAPE;
+    let tau: Vec<f64> = (0..m).map(|i| 8.0 * i as f64 / (m - 1) as f64).collect();
+    let grid = FrequencyGrid::uniform(-3.0, 3.0, n).unwrap();
+    let noise = Whitening::from_errors(&vec![1e-3; m]).unwrap();
+    let kernel = FermionTime::new(8.0).unwrap();
+    let model = ForwardModel::new(&kernel, &tau, &grid, noise).unwrap();
+    let (mixture, noise) = (GaussianMixture::default(), NoiseLevel::Uniform(1e-3));
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    TrainingSet::generate(&mixture, &model, count, &noise, &mut rng).unwrap()
+}
+
+fn options() -> TrainOptions {
+    TrainOptions {
+        epochs: 25,
+        batch: BATCH,
+        learning_rate: 3e-3,
+        schedule: Schedule::Exponential { rate: 0.7, steps: 30.0 },
+        l2: 1e-4,
+        ..TrainOptions::default()
+    }
+}
+
+/// Fails unless the two agree to `tolerance` of the largest number expected.
+fn assert_close<T: Real>(what: &str, found: &[T], expected: &[T], tolerance: f64) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let scale = expected.iter().map(|v| v.as_f64().abs()).fold(0.0, f64::max);
+    for (i, (f, e)) in found.iter().zip(expected).enumerate() {
+        let distance = (f.as_f64() - e.as_f64()).abs();
+        assert!(distance <= tolerance * scale, "{what}[{i}]: {f} instead of {e}, scale {scale:e}");
+    }
+}
+
+/// The battery for one network.
+pub(super) fn check<T: Real, N: Network<T> + Clone, B: Backend<T, N>>(
+    backend: &B,
+    network: &N,
+    tolerance: f64,
+) {
+    let (set, options, name) = (samples::<T>(SAMPLES), options(), network.name());
+    let what = |what: &str| format!("{name} on {}: {what}", backend.name());
+
+    // The forward pass, in panels that do not divide the number of samples.
+    let reference = Cpu.predictor(network, 64).unwrap().predict(set.data()).unwrap();
+    let answers = backend.predictor(network, 64).unwrap().predict(set.data()).unwrap();
+    assert_close(&what("answers"), answers.as_slice(), reference.as_slice(), tolerance);
+
+    // Loss and gradient of a batch whose samples are not in order.
+    let mut expected = Cpu.stepper(network.clone(), &set, &options).unwrap();
+    let mut found = backend.stepper(network.clone(), &set, &options).unwrap();
+    let batch: Vec<usize> = (0..BATCH).map(|i| 17 * i % SAMPLES).collect();
+    let count = network.parameters().len();
+    let (mut g, mut h) = (vec![T::one(); count], vec![T::one(); count]);
+    let losses = [
+        found.gradient(&batch, &mut g).unwrap(),
+        expected.gradient(&batch, &mut h).unwrap(),
+        found.evaluate(&batch).unwrap(),
+        expected.evaluate(&batch).unwrap(),
+    ];
+    for loss in losses {
+        assert!((loss / losses[1] - 1.0).abs() <= tolerance, "{} {losses:?}", what("losses"));
+    }
+    assert_close(&what("gradient"), &g, &h, tolerance);
+
+    // A hundred steps, in runs that end and begin in the middle of the schedule.
+    let order: Vec<usize> = (0..100 * BATCH).map(|i| 31 * i % SAMPLES).collect();
+    for part in order.chunks(23 * BATCH) {
+        found.run(part).unwrap();
+        expected.run(part).unwrap();
+        let (found, expected) = (found.loss().unwrap(), expected.loss().unwrap());
+        assert!((found / expected - 1.0).abs() <= tolerance, "{}", what("losses of steps"));
+    }
+    assert_eq!(found.steps(), 100);
+    assert_eq!(found.learning_rate(), expected.learning_rate());
+    let answers = found.predict(set.data()).unwrap();
+    let reference = expected.predict(set.data()).unwrap();
+    assert_close(
+        &what("answers after training"),
+        answers.as_slice(),
+        reference.as_slice(),
+        tolerance,
+    );
+    let (found, expected) = (found.finish().unwrap(), expected.finish().unwrap());
+    assert_ne!(found.parameters(), network.parameters());
+    assert_close(&what("parameters"), found.parameters(), expected.parameters(), tolerance);
+
+    refusals(backend, network, &set);
+}
+
+/// Bad input is named, and a loss that is not finite ends a run with sound weights.
+fn refusals<T: Real, N: Network<T> + Clone, B: Backend<T, N>>(
+    backend: &B,
+    network: &N,
+    set: &TrainingSet<T>,
+) {
+    let options = TrainOptions { batch: 8, ..options() };
+    let mut stepper = backend.stepper(network.clone(), set, &options).unwrap();
+    assert!(matches!(stepper.run(&[0, SAMPLES]), Err(Error::ElementOutOfRange { index: 1, .. })));
+    assert!(matches!(stepper.evaluate(&[]), Err(Error::Empty { argument: "samples", .. })));
+    let mut gradient = vec![T::zero(); network.parameters().len()];
+    let e = stepper.gradient(&[0; 7], &mut gradient).unwrap_err();
+    assert!(matches!(e, Error::LengthMismatch { argument: "samples", expected: 8, .. }));
+    assert!(stepper.gradient(&[0; 8], &mut gradient[1..]).is_err());
+    assert!(stepper.predict(&nalgebra::DMatrix::zeros(SHAPE.0 + 1, 2)).is_err());
+    assert!(stepper.loss().unwrap().is_nan());
+    assert!(backend.predictor(network, 0).is_err());
+    let bad = TrainOptions { learning_rate: -1.0, ..options };
+    assert!(backend.stepper(network.clone(), set, &bad).is_err());
+    let swapped = TrainingSet::new(set.weights().clone(), set.data().clone(), set.fingerprint());
+    assert!(backend.stepper(network.clone(), &swapped.unwrap(), &options).is_err());
+
+    let far = TrainOptions { learning_rate: 1e300, epochs: 3, ..options };
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let run = |_: &_| ControlFlow::Continue(());
+    let (end, report) = train_on(backend, network.clone(), set, None, &far, &mut rng, run).unwrap();
+    assert!(matches!(report.status, TrainingStatus::Diverged { .. }), "{report:?}");
+    assert!(end.parameters().iter().all(|p| p.is_finite()));
+}
+
+/// The paper's networks and another activation, small.
+pub(super) fn unrolled<T: Real, P: crate::prox::Prox<T>>(prox: P, eta: f64) -> Unrolled<T, P> {
+    let (input, output) = SHAPE;
+    let relaxation = T::lit(eta);
+    let architecture =
+        UnrolledArchitecture { relaxation, ..UnrolledArchitecture::rlista(input, output, 4) };
+    let initialization = Initialization { threshold: 2e-2, ..Initialization::default() };
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    Unrolled::random(architecture, prox, &initialization, &mut rng).unwrap()
+}
+
+fn dense<T: Real>() -> DenseNetwork<T> {
+    let shape = DenseArchitecture::fcn(SHAPE.0, SHAPE.1, 3, 19);
+    let mut rng = ChaCha8Rng::seed_from_u64(13);
+    DenseNetwork::random(shape, &Initialization::default(), &mut rng).unwrap()
+}
+
+#[test]
+fn the_cpu_agrees_with_itself() {
+    check::<f64, _, _>(&Cpu, &unrolled(SoftThreshold, 0.5), 1e-12);
+    check::<f32, _, _>(&Cpu, &unrolled(OneSidedSoftThreshold, 1.0), 1e-4);
+    check::<f64, _, _>(&Cpu, &dense(), 1e-12);
+}
+
+#[test]
+fn on_the_cpu_it_is_the_training_loop() {
+    let (set, validation) = (samples::<f32>(SAMPLES), samples::<f32>(20));
+    let options = TrainOptions { epochs: 6, patience: Some(3), ..options() };
+    let network = unrolled::<f32, _>(SoftThreshold, 0.5);
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let a = train_on(&Cpu, network.clone(), &set, Some(&validation), &options, &mut rng, |info| {
+        first.push(*info);
+        ControlFlow::Continue(())
+    });
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let b = train(network, &set, Some(&validation), &options, &mut rng, |info| {
+        second.push(*info);
+        ControlFlow::Continue(())
+    });
+    assert_eq!(a.unwrap(), b.unwrap());
+    assert_eq!(first, second);
+    assert_eq!(first.len(), 6);
+}

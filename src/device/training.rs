@@ -1,0 +1,71 @@
+//! The training loop over a backend's steps.
+
+use super::{Backend, Predictor, Stepper};
+use crate::error::{Result, check_len};
+use crate::network::Network;
+use crate::real::Real;
+use crate::synthetic::TrainingSet;
+use crate::train::{DivergenceOrigin, EpochInfo, Progress, TrainOptions, TrainingReport};
+use core::ops::ControlFlow;
+use rand::Rng;
+
+/// Trains `network` on `set` on a device: what [`train`](crate::train) does, with the same shuffles, the same
+/// treatment of best weights, patience and divergence. On [`Cpu`](crate::Cpu) it gives the bits of `train`.
+///
+/// Losses come back once an epoch, with the parameters; between, nothing waits for the device. The validation
+/// set is answered there too.
+///
+/// # Errors
+/// Those of [`Backend::stepper`]; a validation set of another shape than the network; a device that fails.
+pub fn train_on<T: Real, N: Network<T>, B: Backend<T, N>>(
+    backend: &B,
+    network: N,
+    set: &TrainingSet<T>,
+    validation: Option<&TrainingSet<T>>,
+    options: &TrainOptions,
+    rng: &mut (impl Rng + ?Sized),
+    mut observer: impl FnMut(&EpochInfo) -> ControlFlow<()>,
+) -> Result<(N, TrainingReport)> {
+    if let Some(validation) = validation {
+        let (m, n) = (network.input_len(), network.output_len());
+        check_len("validation", validation.data().nrows(), m, "the network's input")?;
+        check_len("validation", validation.weights().nrows(), n, "the network's output")?;
+    }
+    let options = TrainOptions { batch: options.batch.min(set.len()), ..*options };
+    let mut progress = Progress::new(set.len(), network.parameters(), rng);
+    let mut stepper = backend.stepper(network, set, &options)?;
+    let mut sound = None;
+    while !progress.is_over(&options) {
+        stepper.run(progress.shuffle())?;
+        let (loss, steps) = (stepper.loss()?, stepper.steps());
+        let network = stepper.network()?;
+        if let Some(origin) = DivergenceOrigin::of_epoch(network, set, loss, progress.limit()) {
+            sound = Some(progress.diverge(origin, steps).to_vec());
+            break;
+        }
+        progress.accept(loss, network.parameters());
+        let errors = match validation {
+            Some(validation) => Some(validation.score(&stepper.predict(validation.data())?)?),
+            None => None,
+        };
+        progress.judge(errors, &options);
+        let info = EpochInfo {
+            epoch: progress.epochs(),
+            epochs: options.epochs,
+            steps,
+            training_loss: loss,
+            validation: errors,
+            learning_rate: stepper.learning_rate(),
+        };
+        if observer(&info).is_break() {
+            progress.stop();
+        }
+    }
+    let steps = stepper.steps();
+    let mut network = stepper.finish()?;
+    let (best, report) = progress.finish(&options, steps);
+    if let Some(parameters) = best.or(sound) {
+        network.parameters_mut().copy_from_slice(&parameters);
+    }
+    Ok((network, report))
+}

@@ -1,0 +1,138 @@
+//! What a training run knows between two epochs, whatever does its steps: the order of the samples, the last
+//! sound weights, the best ones, and whether the run has ended.
+
+use super::divergence::EXPLOSION;
+use super::{DivergenceOrigin, TrainOptions, TrainingReport, TrainingStatus};
+use crate::network::ErrorSummary;
+use crate::real::Real;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng, rngs::ChaCha8Rng};
+
+/// The bookkeeping of a run.
+#[derive(Debug)]
+pub(crate) struct Progress<T> {
+    pub(super) seed: [u8; 32],
+    order: Vec<usize>,
+    /// Parameters after the last sound epoch.
+    sound: Vec<T>,
+    pub(super) best: Option<Best<T>>,
+    /// Of the last whole epoch.
+    pub(super) validation: Option<ErrorSummary>,
+    pub(super) epoch: usize,
+    pub(super) training_loss: Option<f64>,
+    /// Of a run that has ended before its last epoch.
+    status: Option<TrainingStatus>,
+}
+
+/// The epoch of the least mean validation error.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Best<T> {
+    epoch: usize,
+    validation: ErrorSummary,
+    pub(super) parameters: Vec<T>,
+}
+
+impl<T: Real> Progress<T> {
+    /// Of a run over `samples` samples that begins with these parameters; `rng` gives the seed of its shuffles.
+    pub(crate) fn new(samples: usize, parameters: &[T], rng: &mut (impl Rng + ?Sized)) -> Self {
+        let mut seed = [0; 32];
+        rng.fill_bytes(&mut seed);
+        Self::resume(samples, parameters, seed)
+    }
+
+    /// The same with a seed that is known.
+    pub(super) fn resume(samples: usize, parameters: &[T], seed: [u8; 32]) -> Self {
+        Progress {
+            seed,
+            order: (0..samples).collect(),
+            sound: parameters.to_vec(),
+            best: None,
+            validation: None,
+            epoch: 0,
+            training_loss: None,
+            status: None,
+        }
+    }
+
+    /// The samples an epoch draws from.
+    pub(super) fn samples(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether the run has ended, of itself or after its last epoch.
+    pub(crate) fn is_over(&self, options: &TrainOptions) -> bool {
+        self.status.is_some() || self.epoch >= options.epochs
+    }
+
+    /// The epochs done.
+    pub(crate) fn epochs(&self) -> usize {
+        self.epoch
+    }
+
+    /// Ends the run at the observer's word.
+    pub(crate) fn stop(&mut self) {
+        self.status = Some(TrainingStatus::Stopped);
+    }
+
+    /// The order of the samples in the next epoch: a ChaCha8 stream of its own.
+    pub(crate) fn shuffle(&mut self) -> &[usize] {
+        let mut stream = ChaCha8Rng::from_seed(self.seed);
+        stream.set_stream(self.epoch as u64 + 1);
+        self.order.iter_mut().zip(0..).for_each(|(place, i)| *place = i);
+        self.order.shuffle(&mut stream);
+        &self.order
+    }
+
+    /// Takes the mean loss of a sound epoch and the parameters after it.
+    pub(crate) fn accept(&mut self, loss: f64, parameters: &[T]) {
+        self.sound.copy_from_slice(parameters);
+        self.epoch += 1;
+        self.training_loss = Some(loss);
+    }
+
+    /// The loss above which an epoch has exploded.
+    pub(crate) fn limit(&self) -> f64 {
+        self.training_loss.filter(|&loss| loss > 0.0).map_or(f64::MAX, |loss| EXPLOSION * loss)
+    }
+
+    /// Ends the run as diverged in the epoch at hand; the answer is the parameters to go back to.
+    pub(crate) fn diverge(&mut self, origin: DivergenceOrigin, step: usize) -> &[T] {
+        self.status = Some(TrainingStatus::Diverged { epoch: self.epoch + 1, step, origin });
+        &self.sound
+    }
+
+    /// Takes the validation errors after an accepted epoch.
+    pub(crate) fn judge(&mut self, validation: Option<ErrorSummary>, options: &TrainOptions) {
+        self.validation = validation;
+        if let Some(validation) = validation {
+            if self.best.as_ref().is_none_or(|best| validation.mean < best.validation.mean) {
+                let parameters = self.sound.clone();
+                self.best = Some(Best { epoch: self.epoch, validation, parameters });
+            }
+            let waited = self.epoch - self.best.as_ref().map_or(0, |best| best.epoch);
+            if options.patience.is_some_and(|patience| waited > 0 && waited >= patience) {
+                self.status = Some(TrainingStatus::OutOfPatience);
+            }
+        }
+    }
+
+    /// The report of the run, and the weights of its best epoch if there was a validation and the options want
+    /// them.
+    pub(crate) fn finish(
+        self,
+        options: &TrainOptions,
+        steps: usize,
+    ) -> (Option<Vec<T>>, TrainingReport) {
+        let best = self.best.filter(|_| options.keep_best);
+        let report = TrainingReport {
+            status: self.status.unwrap_or(TrainingStatus::Completed),
+            epochs: self.epoch,
+            steps,
+            training_loss: self.training_loss.unwrap_or(f64::NAN),
+            validation: best.as_ref().map(|best| best.validation).or(self.validation),
+            best_epoch: best.as_ref().map(|best| best.epoch),
+        };
+        (best.map(|best| best.parameters), report)
+    }
+}
