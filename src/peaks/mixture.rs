@@ -181,7 +181,8 @@ impl Mixture {
         }
         let total: f64 = out.weights.iter().sum();
         out.norm = norm * if self.global() > 0 { (self.norm_spread * z[0]).exp() } else { 1.0 };
-        out.factor = out.norm / total;
+        // No peak at all, or each between two points.
+        out.factor = if total > 0.0 { out.norm / total } else { 0.0 };
         out.weights.iter_mut().for_each(|a| *a *= out.factor);
     }
 

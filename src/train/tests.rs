@@ -19,6 +19,7 @@ use nalgebra::DMatrix;
 use rand::{SeedableRng, rngs::ChaCha8Rng};
 use std::sync::Arc;
 
+mod adaptive;
 mod divergence;
 mod lmmse;
 
