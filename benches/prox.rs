@@ -20,13 +20,15 @@ fn operators<T: Real>(c: &mut Criterion, scalar: &str) {
     group.sample_size(10).warm_up_time(Duration::from_millis(300));
     group.measurement_time(Duration::from_secs(1));
     group.throughput(Throughput::Bytes((N * size_of::<T>()) as u64));
-    let cases: [Case<'_, T>; 7] = [
+    let smooth: Vec<T> = (0..N).map(|i| T::lit((1e-3 * i as f64).sin())).collect();
+    let cases: [Case<'_, T>; 8] = [
         ("soft threshold", Box::new(SoftThreshold), &noise, 0.5),
         ("simplex", Box::new(Simplex::new(T::one()).unwrap()), &noise, 1.0),
         ("simplex, dense", Box::new(Simplex::new(T::lit(1e6)).unwrap()), &noise, 1.0),
         ("l1 ball", Box::new(L1Ball::new(T::lit(1e3)).unwrap()), &noise, 1.0),
         ("total variation, steps", Box::new(TotalVariation), &steps, 5.0),
         ("total variation, noise", Box::new(TotalVariation), &noise, 1.0),
+        ("total variation, smooth", Box::new(TotalVariation), &smooth, 0.1),
         ("total variation, straight", Box::new(TotalVariation), &steps, 1e9),
     ];
     let mut out = vec![T::zero(); N];

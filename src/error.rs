@@ -138,6 +138,14 @@ pub enum Error {
         /// Fingerprint of the training set or the model prepared.
         expected: u64,
     },
+    /// Another of several ranks that compute together cannot go on.
+    #[error("rank {rank} {what}")]
+    OtherRank {
+        /// The rank.
+        rank: usize,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// Stored data that cannot be what they say they are.
     #[error("stored {what} has version {found}: expected {expected}")]
     Version {

@@ -42,12 +42,13 @@
 //! | sparse, non-negative or quadratic fits | [`ProximalGradient`] (ISTA, FISTA), [`BasisPursuit`], [`SparseModelling`], [`Nnls`], [`Ridge`]; operators under [`Prox`] |
 //! | iterations of your own | [`FixedPointMap`], [`iterate`]; around any map [`Relaxed`], [`Accelerated`], [`Anderson`]; splittings [`Admm`], [`DouglasRachford`], [`PrimalDual`] |
 //! | derivatives of an answer | [`Sensitivity`] of maximum entropy; [`Adjoint`] of any [`DifferentiableMap`]'s fixed point |
-//! | networks | [`Rlista`], [`Unrolled`], [`Layer`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`]; the linear yardstick [`Lmmse`] |
+//! | networks | [`Rlista`], [`Unrolled`], [`Layer`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`]; the linear yardstick [`Lmmse`]; after any of them [`DataConsistent`] |
 //! | another device | [`Backend`]: [`Cpu`]; a network trained there by [`train_on`] |
 //! | spectra of few peaks | [`FewPeaks`]: refines any answer |
 //! | error bars of an answer | [`Posterior`] of maximum entropy; [`Bootstrap`], [`Jackknife`] of any solver |
 //! | a self-energy | [`SelfEnergy`] |
 //! | a matrix of Green's functions | [`MatrixProblem`], [`MatrixMaxEnt`] |
+//! | more than one machine | [`Communicator`], [`Training::with_communicator`], [`PreparedMaxEnt::solve_shared`] |
 //! | an answer | [`Solution`]: [`Spectrum`], back-continued data, [`Report`] with its [`Certificate`] |
 //!
 //! # Conventions
@@ -67,12 +68,15 @@
 //! - `rayon` (default): threads; results do not depend on their number.
 //! - `serde`: spectra, grids and networks (versioned) to store and read back, reports to write out. The
 //!   caller does the I/O.
+//! - `mpi`: ranks that are the processes of an MPI run (`MpiCommunicator`). Needs an MPI library and clang's
+//!   library (Debian: `libopenmpi-dev openmpi-bin libclang-dev clang`).
 
 /// The README's example, compiled as a documentation test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
 
+mod cluster;
 mod device;
 mod error;
 mod estimate;
@@ -103,6 +107,9 @@ mod synthetic;
 mod test_support;
 mod train;
 
+#[cfg(feature = "mpi")]
+pub use cluster::MpiCommunicator;
+pub use cluster::{Alone, Communicator, ThreadCommunicator};
 pub use device::{
     Backend, Continuation, Cpu, CpuPredictor, CpuStepper, Predictor, Stepper, train_on,
 };
@@ -126,8 +133,10 @@ pub use matrix_valued::{MatrixMaxEnt, MatrixProblem, MatrixSolution, Positivity}
 pub use maxent::{
     AlphaChoice, AlphaPick, AlphaRule, Bryan, Chi2Kink, Classic, Cp, Curvature, FixedAlpha, Gcv,
     Historic, KineticSearch, LadderView, LineFit, MaxEnt, MaxEntGradient, MaxEntSolver, Posterior,
-    PreparedMaxEnt, Sensitivity,
+    PreparedMaxEnt, Sensitivity, SharedAnswers, SharedOutcome,
 };
+#[cfg(feature = "mpi")]
+pub use mpi;
 pub use nalgebra;
 pub use network::{
     BoundLayer, ConvolutionArchitecture, ConvolutionNetwork, ConvolutionWorkspace,
@@ -166,15 +175,17 @@ pub use solution::{
     Status, Warning,
 };
 pub use sparse::{
-    BasisPursuit, BatchOutcome, BatchSolution, DataView, LeastSquares, Nnls, ProximalGradient,
-    ProximalGradientMap, Ridge, RidgeRule, SparseModelling, SparsityRule, SparsityStep,
+    BasisPursuit, BatchOutcome, BatchSolution, DataConsistent, DataView, LeastSquares, Nnls,
+    ProximalGradient, ProximalGradientMap, Ridge, RidgeRule, SparseModelling, SparsityRule,
+    SparsityStep,
 };
 pub use spectrum::{DefaultModel, DefaultPeak, Peak, Spectrum};
 pub use synthetic::{
-    AugmentedSet, GaussianMixture, NoiseLevel, PeakRange, SampleStream, TrainingSet, TrainingSource,
+    AugmentedSet, GaussianMixture, NoiseLevel, PeakRange, PeakSize, SampleStream, TrainingSet,
+    TrainingSource,
 };
 pub use train::{
-    Adam, AdamConfig, DivergenceOrigin, EpochInfo, Estimator, Lmmse, Rlista, RlistaConfig,
-    Robustness, Schedule, TrainOptions, Trainer, Training, TrainingReport, TrainingState,
-    TrainingStatus, train,
+    Adam, AdamConfig, DepthProfile, DivergenceOrigin, EpochInfo, Estimator, Lmmse, Rlista,
+    RlistaConfig, Robustness, Schedule, TrainOptions, Trainer, Training, TrainingReport,
+    TrainingState, TrainingStatus, train,
 };

@@ -17,6 +17,18 @@ pub trait Solver<T: Real> {
     fn solve(&self, problem: &Problem<T>) -> Result<Solution<T>>;
 }
 
+/// A borrowed or boxed solver is a solver.
+macro_rules! forward_solver {
+    ($($pointer:ty),*) => {$(
+        impl<T: Real, S: Solver<T> + ?Sized> Solver<T> for $pointer {
+            fn solve(&self, problem: &Problem<T>) -> Result<Solution<T>> {
+                (**self).solve(problem)
+            }
+        }
+    )*};
+}
+forward_solver!(&S, Box<S>);
+
 /// How an iteration or a solver ended.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]

@@ -3,12 +3,12 @@
 use fredholm::nalgebra::DMatrix;
 use fredholm::{
     Adjoint, AdjointSolver, Bins, BosonTimeSymmetric, BoxConstraint, Bryan, Chi2Kink, Cp,
-    Curvature, DefaultModel, DefaultPeak, Density, Entropy, Error, FermionMatsubara, FermionTime,
-    FewPeaks, FixedAlpha, ForwardModel, FrequencyGrid, FromFn, GaussianMixture, Gcv, Historic,
-    IterationOptions, Kernel, KineticSearch, Laplace, LineFit, Lmmse, MaxEnt, Measurement,
-    PeakRange, PositiveNegativeEntropy, Problem, ProximalGradient, ProximalGradientMap, Simplex,
-    SoftThreshold, Solver, Spectrum, SumRule, Thresholds, TrainingSet, Transformed, Unrolled,
-    UnrolledArchitecture, Whitening, WithRows,
+    Curvature, DataConsistent, DefaultModel, DefaultPeak, Density, Entropy, Error,
+    FermionMatsubara, FermionTime, FewPeaks, FixedAlpha, ForwardModel, FrequencyGrid, FromFn,
+    GaussianMixture, Gcv, Historic, IterationOptions, Kernel, KineticSearch, Laplace, LineFit,
+    Lmmse, MaxEnt, Measurement, PeakRange, PositiveNegativeEntropy, Problem, ProximalGradient,
+    ProximalGradientMap, Simplex, SoftThreshold, Solver, Spectrum, SumRule, Thresholds,
+    TrainingSet, Transformed, Unrolled, UnrolledArchitecture, Whitening, WithRows,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
@@ -263,6 +263,8 @@ fn networks() {
     )
     .unwrap();
     says(&Lmmse::affine().ridge(-1.0).fit(&set).unwrap_err(), &["ridge", "-1", "non-negative"]);
+    let step = DataConsistent::new(Lmmse::affine().fit(&set).unwrap(), 0.0);
+    says(&step.solve(&problem()).unwrap_err(), &["error", "0", "positive"]);
     let coupled = Unrolled::from_parameters(shape, simplex, vec![1.0; 4]).unwrap_err();
     says(&coupled, &["thresholds", "component", "alone"]);
 }

@@ -240,6 +240,8 @@ pub(crate) struct Distortion {
     pub(crate) widen: f64,
     /// Declared error bars over true ones.
     pub(crate) errors: f64,
+    /// Which draw of the noise; 0 is that of the study.
+    pub(crate) noise: u64,
 }
 
 impl Case {
@@ -311,6 +313,9 @@ impl Case {
             .map(|row| row.iter().zip(&weights).map(|(k, a)| k * a).sum())
             .collect();
         let sigma = kind.noise * exact.iter().fold(0.0, |m: f64, g| m.max(g.abs()));
+        if distortion.noise > 0 {
+            rng.set_stream(distortion.noise);
+        }
         let data = noisy(&axis, &exact, sigma, kind, beta, distortion.errors, &mut rng)?;
 
         // The grid of a user who knows roughly where the spectrum ends, and how fine it is.

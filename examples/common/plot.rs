@@ -39,6 +39,7 @@ pub(crate) enum Colour {
     Orange,
     Green,
     Purple,
+    Gold,
     Grey,
 }
 
@@ -49,6 +50,7 @@ impl Colour {
             Colour::Orange => RGBColor(213, 94, 0),
             Colour::Green => RGBColor(0, 148, 108),
             Colour::Purple => RGBColor(180, 90, 150),
+            Colour::Gold => RGBColor(210, 150, 0),
             Colour::Grey => RGBColor(125, 125, 125),
         }
     }

@@ -71,11 +71,6 @@ impl Density {
         }
     }
 
-    /// Whether it stands for an even function by its half ω ≥ 0.
-    pub fn is_even(self) -> bool {
-        matches!(self, Density::EvenSpectral | Density::SusceptibilityOverFrequency)
-    }
-
     /// ∫ of the density where physics fixes it: 1 for the spectral function of a fermion, ½ for its half of the
     /// axis; what a bosonic one integrates to is for the data to say.
     pub fn norm(self) -> Option<f64> {
@@ -86,7 +81,7 @@ impl Density {
         }
     }
 
-    /// Whether the density lives on ω ≥ 0 only.
+    /// Whether the density lives on ω ≥ 0 only: the half of an even function.
     pub fn is_half_line(self) -> bool {
         matches!(self, Density::EvenSpectral | Density::SusceptibilityOverFrequency)
     }

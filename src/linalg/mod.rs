@@ -1,7 +1,7 @@
 //! Linear algebra behind thin functions: the only room that knows which crate does the work. Floor 1.
 //!
-//! - `machine`: strided products, all transpositions at full speed (crate `gemm`), and run-time dispatch
-//!   to AVX-512 or AVX2 for this crate's own loops;
+//! - `machine`: strided products, all transpositions at full speed, and run-time dispatch to AVX-512 or AVX2
+//!   for this crate's loops;
 //! - `decomposition`: singular values and symmetric eigenvalues (nalgebra: its SVD keeps 10⁻¹⁴ relative
 //!   accuracy on kernels, where faster ones were seen to lose two digits; put to the test each time);
 //! - `jacobi`: singular values of small matrices that may be degenerate or rank-deficient;
@@ -46,7 +46,8 @@ pub(crate) use lanes::{
     split_lanes,
 };
 pub(crate) use machine::{
-    MatMut, MatRef, Vectorise, dispatch, gemm, gemm_scaled, has_fused_multiply_add, vectorised,
+    MatMut, MatRef, Vectorise, dispatch, gemm, gemm_scaled, has_fused_multiply_add,
+    has_wide_gather, vectorised,
 };
 pub(crate) use norm::squared_norm_bound;
 pub(crate) use svd::Svd;

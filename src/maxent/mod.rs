@@ -6,7 +6,7 @@
 //!
 //! Two solvers behind one call:
 //! - `dual`: Newton on the dual, for an entropy with quadratic priors; certificate for free;
-//! - `lane_dual`: the same for several data vectors at once, which `batch` uses;
+//! - `lane_dual`: the same for several data vectors at once, which `batch` uses (`shared` on many machines);
 //! - `primal`: Newton with conjugate-gradient steps, for any smooth priors.
 //!
 //! `modes` holds the data both see, `objective` the priors, `engine` what the solvers share, `ladder` the
@@ -35,6 +35,7 @@ mod preblur;
 mod prepared;
 mod primal;
 mod sensitivity;
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -47,3 +48,4 @@ pub use kinetic_search::KineticSearch;
 pub use posterior::Posterior;
 pub use prepared::PreparedMaxEnt;
 pub use sensitivity::{MaxEntGradient, Sensitivity};
+pub use shared::{SharedAnswers, SharedOutcome};

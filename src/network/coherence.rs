@@ -84,7 +84,9 @@ impl<T: Real, P: Prox<T>> Layer<'_, T, P> {
 
 impl<T: Real> UnrolledArchitecture<T> {
     /// The number of layers over which the direct path of the gradient, (1−η)^{L−l} at layer l, falls by
-    /// 1/e: −1/ln(1−η) (\[LO\] eq. 20); 1.44 for η = ½, zero for LISTA, which has no such path.
+    /// 1/e: −1/ln(1−η) (\[LO\] eq. 20); 1.44 for η = ½, zero for LISTA, which has no such path. Of the η it starts
+    /// with, where it is learned. How many layers matter for the answer is another question:
+    /// [`Estimator::depth_profile`](crate::Estimator::depth_profile).
     pub fn effective_depth(&self) -> T {
         if self.relaxation == T::one() {
             return T::zero();

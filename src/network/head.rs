@@ -7,7 +7,8 @@
 //! softmax:     a = e^z/Σe^z                        ∂L/∂z = a ⊙ (δ − a·δ)
 //! ```
 //!
-//! so that a ≥ 0 and Σ a = 1 for whatever the network says.
+//! so that a ≥ 0 and Σ a = 1 for whatever the network says. Agreement with the data is no head: it needs the problem;
+//! see [`DataConsistent`](crate::DataConsistent).
 
 use super::{Front, Network};
 use crate::error::Result;

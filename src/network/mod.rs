@@ -177,7 +177,7 @@ pub trait Network<T: Real>: Send + Sync {
 }
 
 /// Samples of a panel outside training: fixed, so that the bits do not depend on the number of threads.
-const PANEL: usize = 64;
+pub(crate) const PANEL: usize = 64;
 
 /// The network's answers to many data vectors, both as contiguous samples one after another.
 ///

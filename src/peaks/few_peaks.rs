@@ -12,7 +12,7 @@ use crate::parallel;
 use crate::problem::{Fingerprint, ForwardModel, Problem};
 use crate::solution::{Certificate, Report, Solution, Status, Warning};
 use crate::spectrum::Spectrum;
-use crate::synthetic::{GaussianMixture, PeakRange, TrainingSet};
+use crate::synthetic::{GaussianMixture, PeakRange, PeakSize, TrainingSet};
 use nalgebra::DMatrix;
 use std::sync::Arc;
 
@@ -74,13 +74,15 @@ const FREE: f64 = 1.0;
 const FREE_NORM: f64 = 0.1;
 
 impl FewPeaks {
-    /// Mixtures as [`GaussianMixture`] draws them: its ranges of centre and width, all peaks of one height, its
-    /// quasiparticle peak if it has one, norm 1. One to five peaks beside the quasiparticle.
+    /// Mixtures as [`GaussianMixture`] draws them: its ranges of centre and width, its quasiparticle peak if it has
+    /// one, all peaks of one height if it says so and else of free heights, norm 1. One to five peaks beside the
+    /// quasiparticle.
     pub fn new(mixture: GaussianMixture) -> Self {
+        let tied = mixture.size == PeakSize::EqualHeights;
         FewPeaks {
             mixture,
             orders: (1, 5),
-            height_spread: 0.0,
+            height_spread: if tied { 0.0 } else { FREE },
             norm: Some(1.0),
             restarts: 4,
             alternative: None,
@@ -101,9 +103,10 @@ impl FewPeaks {
             peaks: (1, 5),
             peak,
             quasiparticle: None,
+            size: PeakSize::RandomHeights,
             width_floor: 0.5 * spacing,
         };
-        FewPeaks { height_spread: FREE, norm: None, ..Self::new(mixture) }
+        FewPeaks { norm: None, ..Self::new(mixture) }
     }
 
     /// Least and largest number of peaks, a quasiparticle aside.

@@ -127,7 +127,7 @@ impl<T: Real> Kinetic<T> {
             first.push(start);
             coefficients.extend(row);
         };
-        if reference.density().is_even() && omega[0] >= T::zero() {
+        if reference.density().is_half_line() && omega[0] >= T::zero() {
             let mirrored = usize::from(omega[0] == T::zero());
             push([-omega[mirrored], omega[0], omega[1], omega[2]], [mirrored, 0, 1, 2]);
         }

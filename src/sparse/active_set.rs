@@ -77,6 +77,15 @@ impl<T: Real> ActiveSet<T> {
         if self.passive.is_empty() { T::zero() } else { self.cholesky.trace_of_inverse() }
     }
 
+    /// 1ᵀH_PP⁻¹1 over the passive variables of the last solution: what their sum gains for every unit added to b.
+    pub(super) fn sum_of_inverse(&mut self) -> T {
+        self.z.fill(T::one());
+        if !self.passive.is_empty() {
+            self.cholesky.solve(&mut self.z);
+        }
+        self.z.iter().copied().sum()
+    }
+
     /// The number of passive variables of the last solution.
     pub(super) fn support(&self) -> usize {
         self.passive.len()

@@ -6,11 +6,13 @@
 //!   (FISTA). Source: \[LO\] II.B–C; Beck and Teboulle, *SIAM J. Imaging Sci.* 2, 183 (2009).
 //! - [`BasisPursuit`] is the constrained form, least f(a) with ‖g − K a‖ ≤ ε, by homotopy in λ;
 //! - [`SparseModelling`] puts the ℓ¹ norm on the coefficients of the kernel's singular functions;
+//! - [`DataConsistent`] moves the answer of another method to the data;
 //! - [`Nnls`] is non-negative least squares by an active set, [`Ridge`] Tikhonov's regularisation.
 
 mod active_set;
 mod basis_pursuit;
 mod batch;
+mod data_consistent;
 mod data_view;
 mod interior_point;
 mod least_squares;
@@ -28,6 +30,7 @@ mod tests;
 
 pub use basis_pursuit::BasisPursuit;
 pub use batch::{BatchOutcome, BatchSolution};
+pub use data_consistent::DataConsistent;
 pub use data_view::DataView;
 pub use least_squares::LeastSquares;
 pub use nnls::Nnls;

@@ -1,4 +1,5 @@
 mod algorithms;
+mod data_consistent;
 mod quadratic;
 mod sparse_modelling;
 

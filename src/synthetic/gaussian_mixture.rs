@@ -6,7 +6,7 @@
 //! A(ω) ∝ Σ_i exp(−(ω − μ_i)²/(2σ_i²))     with one quasiparticle peak near ω = 0 as a further term
 //! ```
 //!
-//! All peaks have the same height, and the weights a_j = A(ω_j) Δω_j are normalised to Σ a = 1. (On a
+//! All peaks have the same height unless [`PeakSize`] says otherwise, and the weights a_j = A(ω_j) Δω_j are normalised to Σ a = 1. (On a
 //! uniform grid the paper's plain samples divided by their sum are the same, but for the half cells at
 //! the two ends, where these spectra have next to no weight.)
 
@@ -50,6 +50,21 @@ impl PeakRange {
     }
 }
 
+/// How large the peaks of a spectrum are, one against the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum PeakSize {
+    /// All of one height, as in the paper: narrow peaks hold little weight.
+    #[default]
+    EqualHeights,
+    /// All of one area: narrow peaks are high.
+    EqualAreas,
+    /// Heights drawn uniformly from (0, 1], the quasiparticle's too.
+    RandomHeights,
+    /// Areas drawn so.
+    RandomAreas,
+}
+
 /// The distribution of synthetic spectra: a random number of Gaussian peaks.
 ///
 /// ```
@@ -66,20 +81,23 @@ pub struct GaussianMixture {
     pub peaks: (usize, usize),
     /// Their centres and widths.
     pub peak: PeakRange,
-    /// One more peak, of the same height, in every spectrum.
+    /// One more peak in every spectrum.
     pub quasiparticle: Option<PeakRange>,
+    /// What heights or areas the peaks have.
+    pub size: PeakSize,
     /// Widths below this one are raised to it: σ → 0 would fall between the points of any grid.
     pub width_floor: f64,
 }
 
 impl Default for GaussianMixture {
-    /// The paper's: 1…10 peaks, μ in [−1.5, 1.5], σ in [0, 0.5] (floor 10⁻³), and a quasiparticle peak
+    /// The paper's: 1…10 peaks of equal heights, μ in [−1.5, 1.5], σ in [0, 0.5] (floor 10⁻³), and a quasiparticle peak
     /// with μ in [−0.05, 0.05], σ in [0.05, 0.3].
     fn default() -> Self {
         GaussianMixture {
             peaks: (1, 10),
             peak: PeakRange { centre: (-1.5, 1.5), width: (0.0, 0.5) },
             quasiparticle: Some(PeakRange { centre: (-0.05, 0.05), width: (0.05, 0.3) }),
+            size: PeakSize::EqualHeights,
             width_floor: 1e-3,
         }
     }
@@ -133,9 +151,15 @@ impl GaussianMixture {
             for range in ranges {
                 let (centre, width) = range.draw(rng);
                 let inverse = 1.0 / width.max(self.width_floor);
+                let height = match self.size {
+                    PeakSize::EqualHeights => 1.0,
+                    PeakSize::EqualAreas => inverse,
+                    PeakSize::RandomHeights => 1.0 - rng.random::<f64>(),
+                    PeakSize::RandomAreas => inverse * (1.0 - rng.random::<f64>()),
+                };
                 for (a, &omega) in weights.iter_mut().zip(grid.points()) {
                     let u = (omega - centre) * inverse;
-                    *a += (-0.5 * u * u).exp();
+                    *a += height * (-0.5 * u * u).exp();
                 }
             }
             for (a, &cell) in weights.iter_mut().zip(grid.weights()) {
@@ -189,13 +213,39 @@ mod tests {
         let grid = FrequencyGrid::uniform(-3.0, 3.0, 121).unwrap();
         let peak = PeakRange { centre: (0.5, 0.5), width: (0.4, 0.4) };
         let mixture =
-            GaussianMixture { peaks: (1, 1), peak, quasiparticle: None, width_floor: 1e-3 };
+            GaussianMixture { peaks: (1, 1), peak, quasiparticle: None, ..Default::default() };
         let s = mixture.draw(&grid, &mut ChaCha8Rng::seed_from_u64(0)).unwrap();
         for (&w, &v) in grid.points().iter().zip(s.values()) {
             let u: f64 = (w - 0.5) / 0.4;
             let exact = (-0.5 * u * u).exp() / (0.4 * (2.0 * core::f64::consts::PI).sqrt());
             // The trapezoid rule is exact on it to 10⁻⁹ but for the weight beyond ±3.
             assert!((v - exact).abs() < 1e-8, "{v} {exact}");
+        }
+    }
+
+    #[test]
+    fn peaks_have_the_sizes_asked_for() {
+        // One peak of width 0.1 at 1, one of width 0.2 at −1, and what lies on either side of zero.
+        let grid = FrequencyGrid::uniform(-3.0, 3.0, 601).unwrap();
+        let range = |centre, width| PeakRange { centre: (centre, centre), width: (width, width) };
+        let shares = |size, seed| {
+            let mixture = GaussianMixture {
+                peaks: (1, 1),
+                peak: range(1.0, 0.1),
+                quasiparticle: Some(range(-1.0, 0.2)),
+                size,
+                ..GaussianMixture::default()
+            };
+            let s = mixture.draw(&grid, &mut ChaCha8Rng::seed_from_u64(seed)).unwrap();
+            let right = s.weights()[301..].iter().sum::<f64>();
+            right / (1.0 - right)
+        };
+        assert!((shares(PeakSize::EqualHeights, 0) - 0.5).abs() < 1e-6);
+        assert!((shares(PeakSize::EqualAreas, 0) - 1.0).abs() < 1e-6);
+        // The ratio of two uniform numbers has median 1.
+        for (size, median) in [(PeakSize::RandomHeights, 0.5), (PeakSize::RandomAreas, 1.0)] {
+            let below = (0..400).filter(|&seed| shares(size, seed) < median).count();
+            assert!(below.abs_diff(200) < 50, "{below}");
         }
     }
 

@@ -5,6 +5,7 @@
 //! of threads.
 
 mod augmented_set;
+mod correlated;
 mod gaussian_mixture;
 mod noise_level;
 mod sample_stream;
@@ -12,7 +13,7 @@ mod source;
 mod training_set;
 
 pub use augmented_set::AugmentedSet;
-pub use gaussian_mixture::{GaussianMixture, PeakRange};
+pub use gaussian_mixture::{GaussianMixture, PeakRange, PeakSize};
 pub use noise_level::NoiseLevel;
 pub use sample_stream::SampleStream;
 pub use source::TrainingSource;

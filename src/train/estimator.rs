@@ -17,7 +17,8 @@ use rand::Rng;
 /// A network with the fingerprint of kernel and axes it was trained for.
 ///
 /// It answers raw data g with spectral weights a at once, without iteration and without certificate. A
-/// [`Front`] between the two, if the network was trained behind one, is part of it. It expects data on the
+/// [`Front`] between the two, if the network was trained behind one, is part of it; a last step that makes the
+/// answer agree with the data, [`DataConsistent`](crate::DataConsistent), goes around it. It expects data on the
 /// scale it was trained on (Σ a = 1 for the synthetic sets). With the feature `serde` it is plain data,
 /// {network, front, fingerprint}, as is its network; the caller does the I/O.
 #[derive(Debug, Clone, PartialEq)]

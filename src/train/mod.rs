@@ -5,12 +5,14 @@
 //! - [`Trainer`]: the single step, for loops of one's own;
 //! - [`Adam`], [`Schedule`]: the optimiser;
 //! - [`Estimator`]: a network that knows which problems it was trained for;
+//! - [`Robustness`], [`DepthProfile`]: what noise does to its answers, and how many of its layers matter;
 //! - [`Lmmse`]: the linear estimator of least mean square error, the yardstick of any network;
 //! - [`Rlista`]: the paper's network, trained in one call.
 //!
 //! Source: learned-optimizers paper (\[LO\]), table I.
 
 mod adam;
+mod depth_profile;
 mod divergence;
 mod estimator;
 mod lmmse;
@@ -18,12 +20,14 @@ mod progress;
 mod rlista;
 mod robustness;
 mod schedule;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod trainer;
 mod training;
 
 pub use adam::{Adam, AdamConfig};
+pub use depth_profile::DepthProfile;
 pub use divergence::DivergenceOrigin;
 pub use estimator::Estimator;
 pub use lmmse::Lmmse;

@@ -75,6 +75,16 @@ impl<T: Real> Progress<T> {
         self.status = Some(TrainingStatus::Stopped);
     }
 
+    /// Whether the observer has ended it.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.status == Some(TrainingStatus::Stopped)
+    }
+
+    /// Takes the parameters the run begins with.
+    pub(super) fn begin(&mut self, parameters: &[T]) {
+        self.sound.copy_from_slice(parameters);
+    }
+
     /// The order of the samples in the next epoch: a ChaCha8 stream of its own.
     pub(crate) fn shuffle(&mut self) -> &[usize] {
         let mut stream = ChaCha8Rng::from_seed(self.seed);

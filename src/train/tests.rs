@@ -20,8 +20,10 @@ use rand::{SeedableRng, rngs::ChaCha8Rng};
 use std::sync::Arc;
 
 mod adaptive;
+mod depth_profile;
 mod divergence;
 mod lmmse;
+mod shared;
 
 fn model() -> ForwardModel<f64> {
     let tau: Vec<f64> = (0..30).map(|i| 8.0 * f64::from(i) / 29.0).collect();

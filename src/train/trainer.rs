@@ -13,7 +13,7 @@ use crate::parallel;
 use crate::real::Real;
 use crate::synthetic::TrainingSource;
 use core::fmt;
-use core::ops::Range;
+use core::ops::{ControlFlow, Range};
 
 /// How to train.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -102,7 +102,7 @@ impl TrainOptions {
 }
 
 /// Buffers of one chunk.
-struct Chunk<T, W> {
+pub(super) struct Chunk<T, W> {
     workspace: W,
     /// g of the chunk's samples, a panel.
     input: Vec<T>,
@@ -114,7 +114,7 @@ struct Chunk<T, W> {
     scratch: Vec<f64>,
     loss: RootSquareError<T>,
     /// ∂L/∂parameters, summed over the chunk.
-    gradient: Vec<T>,
+    pub(super) gradient: Vec<T>,
     /// Σ RSE over the chunk.
     total: f64,
 }
@@ -135,13 +135,15 @@ fn check_memory<T: Real, N: Network<T>>(network: &N, options: &TrainOptions) -> 
 
 /// A network with its optimiser and all buffers of a step.
 pub struct Trainer<T: Real, N: Network<T>> {
-    network: N,
+    pub(super) network: N,
     adam: Adam<T>,
-    options: TrainOptions,
-    chunks: Vec<Chunk<T, N::Workspace>>,
+    pub(super) options: TrainOptions,
+    pub(super) chunks: Vec<Chunk<T, N::Workspace>>,
     /// Parameters under the ℓ² penalty.
     penalised: Vec<Range<usize>>,
     steps: usize,
+    /// With several ranks: gradient and loss of this one, then of all.
+    pub(super) shared: [Vec<T>; 2],
 }
 
 impl<T: Real, N: Network<T>> fmt::Debug for Trainer<T, N> {
@@ -181,7 +183,8 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
             })
             .collect();
         let penalised = network.penalised();
-        Ok(Trainer { network, adam, options, chunks, penalised, steps: 0 })
+        let shared = [Vec::new(), Vec::new()];
+        Ok(Trainer { network, adam, options, chunks, penalised, steps: 0, shared })
     }
 
     /// The network.
@@ -252,11 +255,10 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
         self.check_batch(source, samples)?;
         let count = self.network.parameters().len();
         check_len("gradient", gradient.len(), count, "the network's parameters")?;
-        let loss = parallel::enter(|| self.differentiate(source, samples));
+        let loss = parallel::enter(|| self.differentiate(source, samples, samples.len()));
+        self.penalise();
         gradient.fill(T::zero());
-        for chunk in &self.chunks[..samples.len().div_ceil(self.options.chunk)] {
-            gradient.iter_mut().zip(&chunk.gradient).for_each(|(sum, &g)| *sum += g);
-        }
+        add_gradients(&self.chunks[..samples.len().div_ceil(self.options.chunk)], gradient);
         Ok(loss)
     }
 
@@ -294,89 +296,100 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
         check_len("weights", n, self.network.output_len(), "the network's output")
     }
 
-    /// Loss and gradients of these samples, the gradients by chunk, with that of the ℓ² penalty in the first.
-    fn differentiate<S>(&mut self, source: &S, samples: &[usize]) -> f64
+    /// Loss of these samples and, by chunk, its gradient, as parts of the mean over `of` samples.
+    pub(super) fn differentiate<S>(&mut self, source: &S, samples: &[usize], of: usize) -> f64
     where
         S: TrainingSource<T> + ?Sized,
     {
         let size = self.options.chunk;
         let chunks = &mut self.chunks[..samples.len().div_ceil(size)];
-        let scale = T::lit(1.0 / samples.len() as f64);
+        let scale = T::lit(1.0 / of as f64);
         let (network, step) = (&self.network, self.steps);
         parallel::for_each_mut(chunks, |i, chunk| {
             let samples = &samples[i * size..samples.len().min((i + 1) * size)];
             chunk.run(network, source, step, samples, scale);
         });
+        chunks.iter().map(|c| c.total).sum::<f64>() / of as f64
+    }
+
+    /// Adds the gradient of the ℓ² penalty to that of the first chunk.
+    fn penalise(&mut self) {
         if self.options.l2 > 0.0 {
             // ∂/∂w of l2 Σ w².
             let factor = T::lit(2.0 * self.options.l2);
             for range in &self.penalised {
-                let weights = &network.parameters()[range.clone()];
-                let gradient = &mut chunks[0].gradient[range.clone()];
+                let weights = &self.network.parameters()[range.clone()];
+                let gradient = &mut self.chunks[0].gradient[range.clone()];
                 dispatch(|| {
                     gradient.iter_mut().zip(weights).for_each(|(g, &w)| *g += factor * w);
                 });
             }
         }
-        chunks.iter().map(|c| c.total).sum::<f64>() / samples.len() as f64
+    }
+
+    /// Moves the parameters against the gradients of the first `used` chunks and of the penalty.
+    pub(super) fn descend(&mut self, used: usize) {
+        self.penalise();
+        let rate = self.learning_rate();
+        let chunks = &self.chunks[..used];
+        let gradients = || chunks.iter().map(|c| &c.gradient[..]);
+        self.adam.step_sum(self.network.parameters_mut(), gradients, rate);
+        self.network.project();
+        self.steps += 1;
     }
 
     /// A step, unless the loss is above `limit` or no number.
-    fn step_unchecked<S>(&mut self, source: &S, samples: &[usize], limit: f64) -> f64
+    pub(super) fn step_unchecked<S>(&mut self, source: &S, samples: &[usize], limit: f64) -> f64
     where
         S: TrainingSource<T> + ?Sized,
     {
-        let rate = self.learning_rate();
-        let loss = self.differentiate(source, samples);
+        let loss = self.differentiate(source, samples, samples.len());
         if loss <= limit {
-            let chunks = &self.chunks[..samples.len().div_ceil(self.options.chunk)];
-            let gradients = || chunks.iter().map(|c| &c.gradient[..]);
-            self.adam.step_sum(self.network.parameters_mut(), gradients, rate);
-            self.network.project();
-            self.steps += 1;
+            self.descend(samples.len().div_ceil(self.options.chunk));
         }
         loss
     }
 
-    /// All whole batches of `order`; the mean loss, or what went wrong where a loss is not finite or explodes, or
-    /// the parameters are not finite at the end.
-    pub(super) fn epoch<S>(
+    /// `step` on all whole batches of `order`, each with the limit of its loss: their mean loss, or the first
+    /// that is above its limit or no number, whose step was not done.
+    pub(super) fn epoch(
         &mut self,
-        source: &S,
         order: &[usize],
-    ) -> core::result::Result<f64, DivergenceOrigin>
-    where
-        S: TrainingSource<T> + ?Sized,
-    {
+        mut step: impl FnMut(&mut Self, &[usize], f64) -> Result<f64>,
+    ) -> Result<ControlFlow<f64, f64>> {
         let (mut total, mut limit) = (0.0, f64::MAX);
         let batches = order.chunks_exact(self.options.batch);
         let count = batches.len();
         for (i, samples) in batches.enumerate() {
-            let loss = self.step_unchecked(source, samples, limit);
+            let loss = step(self, samples, limit)?;
             if loss > limit || loss.is_nan() {
-                return Err(self.origin(loss));
+                return Ok(ControlFlow::Break(loss));
             }
             if i == 0 && loss > 0.0 {
                 limit = EXPLOSION * loss;
             }
             total += loss;
         }
-        match DivergenceOrigin::in_parameters(&self.network) {
-            Some(origin) => Err(origin),
-            None => Ok(total / count as f64),
-        }
+        Ok(ControlFlow::Continue(total / count as f64))
     }
 
-    /// What went wrong in the last step, of a whole batch and with this loss, which was not done.
-    fn origin(&mut self, loss: f64) -> DivergenceOrigin {
-        let network = &self.network;
-        if let Some(origin) = DivergenceOrigin::in_parameters(network) {
-            return origin;
-        }
-        let layers = self.chunks.iter_mut().filter_map(|chunk| {
-            DivergenceOrigin::in_activations(network, &chunk.input, &mut chunk.workspace, loss)
+    /// The first layer, counted from 0, that went wrong in the last step, of `samples` samples and with this
+    /// loss, which was not done.
+    pub(super) fn unsound_layer(&mut self, samples: usize, loss: f64) -> Option<usize> {
+        let (network, size) = (&self.network, self.options.chunk);
+        let chunks = self.chunks.iter_mut().zip((0..samples).step_by(size));
+        let layers = chunks.filter_map(|(chunk, start)| {
+            let input = &chunk.input[..network.input_len() * size.min(samples - start)];
+            DivergenceOrigin::in_activations(network, input, &mut chunk.workspace, loss)
         });
-        DivergenceOrigin::of_activations(layers.min())
+        layers.min()
+    }
+}
+
+/// Adds the gradients of these chunks, in their order.
+pub(super) fn add_gradients<T: Real, W>(chunks: &[Chunk<T, W>], sum: &mut [T]) {
+    for chunk in chunks {
+        dispatch(|| sum.iter_mut().zip(&chunk.gradient).for_each(|(s, &g)| *s += g));
     }
 }
 

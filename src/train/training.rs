@@ -1,7 +1,9 @@
 //! The training loop: shuffles, epochs, validation, observer, and its state between two epochs.
 
 use super::progress::{Best, Progress};
+use super::shared::shared_estimates;
 use super::{Adam, DivergenceOrigin, TrainOptions, Trainer};
+use crate::cluster::{Alone, Communicator, agree};
 use crate::error::{Error, Result, check_finite, check_len, check_not_empty};
 use crate::network::{ErrorSummary, Network, apply_samples};
 use crate::parallel;
@@ -92,7 +94,7 @@ pub struct TrainingReport {
 /// `observer` sees every epoch and may stop the run. `rng` gives one seed; every epoch shuffles the
 /// samples with a ChaCha8 stream of its own. Minimises the batch mean of ‖a − ã‖₂. With a validation set
 /// the network returned is that of the best epoch, unless the options say otherwise. [`Training`] does the
-/// same epoch by epoch.
+/// same epoch by epoch, and on several machines.
 ///
 /// # Errors
 /// Those of [`TrainOptions::validate`]; a source of another shape than the network.
@@ -102,19 +104,13 @@ pub fn train<T: Real, N: Network<T>, S: TrainingSource<T> + ?Sized>(
     validation: Option<&TrainingSet<T>>,
     options: &TrainOptions,
     rng: &mut (impl Rng + ?Sized),
-    mut observer: impl FnMut(&EpochInfo) -> ControlFlow<()>,
+    observer: impl FnMut(&EpochInfo) -> ControlFlow<()>,
 ) -> Result<(N, TrainingReport)> {
-    let mut training = Training::new(network, source, options, rng)?;
-    validation.map_or(Ok(()), |set| training.trainer.check(set))?;
-    while let Some(info) = training.epoch(source, validation)? {
-        if observer(&info).is_break() {
-            training.progress.stop();
-        }
-    }
-    Ok(training.finish())
+    Training::new(network, source, options, rng)?.run(source, validation, observer)
 }
 
-/// A training run, epoch by epoch: for loops of one's own, and for runs that are interrupted and go on.
+/// A training run, epoch by epoch: for loops of one's own, for runs that are interrupted and go on, and for
+/// runs on many machines ([`with_communicator`](Self::with_communicator)).
 ///
 /// ```
 /// use fredholm::*;
@@ -147,9 +143,10 @@ pub fn train<T: Real, N: Network<T>, S: TrainingSource<T> + ?Sized>(
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Training<T: Real, N: Network<T>> {
-    trainer: Trainer<T, N>,
-    progress: Progress<T>,
+pub struct Training<T: Real, N: Network<T>, C = Alone> {
+    pub(super) trainer: Trainer<T, N>,
+    pub(super) communicator: C,
+    pub(super) progress: Progress<T>,
 }
 
 /// All of a training run between two epochs: network, optimiser, seed, counters and best weights. A run
@@ -167,6 +164,13 @@ pub struct TrainingState<T: Real, N> {
     training_loss: Option<f64>,
     validation: Option<ErrorSummary>,
     best: Option<Best<T>>,
+}
+
+impl<T: Real, N> TrainingState<T, N> {
+    /// Whole epochs done.
+    pub fn epochs(&self) -> usize {
+        self.epoch
+    }
 }
 
 /// Version of [`TrainingState`] written, and the only one read.
@@ -188,7 +192,7 @@ impl<T: Real, N: Network<T>> Training<T, N> {
         let trainer = Trainer::new(network, TrainOptions { batch, ..*options })?;
         trainer.check(source)?;
         let progress = Progress::new(source.epoch_len(), trainer.network().parameters(), rng);
-        Ok(Training { trainer, progress })
+        Ok(Training { trainer, communicator: Alone, progress })
     }
 
     /// Goes on where `state` was taken, over the same source.
@@ -219,9 +223,11 @@ impl<T: Real, N: Network<T>> Training<T, N> {
         progress.validation = state.validation;
         progress.epoch = state.epoch;
         progress.training_loss = state.training_loss;
-        Ok(Training { trainer, progress })
+        Ok(Training { trainer, communicator: Alone, progress })
     }
+}
 
+impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
     /// Everything that is needed to go on from here: the weights of the last sound epoch.
     pub fn state(&self) -> TrainingState<T, N>
     where
@@ -241,35 +247,74 @@ impl<T: Real, N: Network<T>> Training<T, N> {
         }
     }
 
-    /// One epoch, then the errors over the validation set; `None` without doing anything once the run has
-    /// ended.
+    /// All epochs that are left; see [`train`]. Of several ranks every one calls its `observer`.
     ///
     /// # Errors
-    /// A source or set of another shape than the network, or of fewer samples than the run began with.
+    /// Those of [`epoch`](Self::epoch).
+    pub fn run<S: TrainingSource<T> + ?Sized>(
+        mut self,
+        source: &S,
+        validation: Option<&TrainingSet<T>>,
+        mut observer: impl FnMut(&EpochInfo) -> ControlFlow<()>,
+    ) -> Result<(N, TrainingReport)> {
+        while let Some(info) = self.epoch(source, validation)? {
+            if observer(&info).is_break() {
+                self.stop();
+            }
+        }
+        Ok(self.finish())
+    }
+
+    /// Ends the run: the next epoch will not be, on no rank of several.
+    pub fn stop(&mut self) {
+        self.progress.stop();
+    }
+
+    /// One epoch, then the errors over the validation set; `None` once the run has ended. All ranks of
+    /// several call it until it is `None`.
+    ///
+    /// # Errors
+    /// A source or set of another shape than the network, or of fewer samples than the run began with; a
+    /// rank of several that fails or cannot be reached any more.
     pub fn epoch<S: TrainingSource<T> + ?Sized>(
         &mut self,
         source: &S,
         validation: Option<&TrainingSet<T>>,
     ) -> Result<Option<EpochInfo>> {
         let options = *self.trainer.options();
+        agree(&self.communicator, self.check(source, validation))?;
+        self.share_stop()?;
         if self.progress.is_over(&options) {
             return Ok(None);
         }
-        self.trainer.check(source)?;
-        check_not_empty("source", source.epoch_len(), self.progress.samples())?;
-        validation.map_or(Ok(()), |set| self.trainer.check(set))?;
-        let (trainer, order) = (&mut self.trainer, self.progress.shuffle());
-        let loss = match parallel::enter(|| trainer.epoch(source, order)) {
-            Ok(loss) => loss,
-            Err(origin) => {
-                let sound = self.progress.diverge(origin, trainer.steps());
-                trainer.network_mut().parameters_mut().copy_from_slice(sound);
-                return Ok(None);
-            }
+        let (trainer, communicator) = (&mut self.trainer, &self.communicator);
+        let order = self.progress.shuffle();
+        let outcome = if communicator.size() > 1 {
+            let outcome = trainer.epoch(order, |trainer, batch, limit| {
+                trainer.step_shared(source, batch, limit, communicator)
+            })?;
+            // Machines that round differently do not drift apart.
+            trainer.share_parameters(communicator)?;
+            outcome
+        } else {
+            parallel::enter(|| {
+                trainer.epoch(order, |trainer, batch, limit| {
+                    Ok(trainer.step_unchecked(source, batch, limit))
+                })
+            })?
         };
+        if let Some(origin) = trainer.origin(outcome, communicator)? {
+            let sound = self.progress.diverge(origin, trainer.steps());
+            trainer.network_mut().parameters_mut().copy_from_slice(sound);
+            return Ok(None);
+        }
+        let (ControlFlow::Continue(loss) | ControlFlow::Break(loss)) = outcome;
         self.progress.accept(loss, trainer.network().parameters());
         let validation = match validation {
-            Some(set) => Some(set.score(&estimates(trainer.network(), set.data()))?),
+            Some(set) => {
+                let estimates = shared_estimates(trainer.network(), set.data(), communicator)?;
+                Some(set.score(&estimates)?)
+            }
             None => None,
         };
         self.progress.judge(validation, &options);
@@ -281,6 +326,17 @@ impl<T: Real, N: Network<T>> Training<T, N> {
             validation,
             learning_rate: self.trainer.learning_rate(),
         }))
+    }
+
+    /// Whether source and set fit the network and the run.
+    fn check<S: TrainingSource<T> + ?Sized>(
+        &self,
+        source: &S,
+        validation: Option<&TrainingSet<T>>,
+    ) -> Result<()> {
+        self.trainer.check(source)?;
+        check_not_empty("source", source.epoch_len(), self.progress.samples())?;
+        validation.map_or(Ok(()), |set| self.trainer.check(set))
     }
 
     /// The network as it is now.

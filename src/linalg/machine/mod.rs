@@ -3,7 +3,9 @@
 #![allow(unsafe_code)]
 
 mod gemm;
+mod product;
+mod register;
 mod simd;
 
 pub(crate) use gemm::{MatMut, MatRef, gemm, gemm_scaled};
-pub(crate) use simd::{Vectorise, dispatch, has_fused_multiply_add, vectorised};
+pub(crate) use simd::{Vectorise, dispatch, has_fused_multiply_add, has_wide_gather, vectorised};

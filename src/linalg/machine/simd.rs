@@ -26,28 +26,55 @@ impl<R, F: FnOnce() -> R> Vectorise for F {
     }
 }
 
+/// What the processor understands, of the sets that bodies are compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum InstructionSet {
+    /// That of the build.
+    Baseline,
+    /// AVX2 with fused multiply-add.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// AVX-512, the parts that came with the first server processors.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl InstructionSet {
+    /// The widest there is.
+    #[inline(always)]
+    pub(super) fn detect() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("fma")
+            {
+                return InstructionSet::Avx512;
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                return InstructionSet::Avx2;
+            }
+        }
+        InstructionSet::Baseline
+    }
+}
+
 /// Calls `body` compiled for AVX-512, AVX2 or the baseline.
 ///
 /// `body` must be plain loops (they have to be inlined to profit, see [`Vectorise`]).
 #[inline(always)]
 pub(crate) fn dispatch<B: Vectorise>(body: B) -> B::Output {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("fma")
-        {
-            // SAFETY: the features named on `v4` were just detected.
-            return unsafe { v4(body) };
-        }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            // SAFETY: the features named on `v3` were just detected.
-            return unsafe { v3(body) };
-        }
+    match InstructionSet::detect() {
+        // SAFETY: the features named on `v4` were just detected.
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx512 => unsafe { v4(body) },
+        // SAFETY: the features named on `v3` were just detected.
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx2 => unsafe { v3(body) },
+        InstructionSet::Baseline => body.run(),
     }
-    body.run()
 }
 
 /// Defines a function of slices and scalars whose body is compiled for AVX-512, AVX2 and the baseline: the
@@ -112,14 +139,36 @@ pub(crate) fn has_fused_multiply_add() -> bool {
     return cfg!(target_arch = "aarch64");
 }
 
+/// Whether a dispatched loop loads from eight and more places in one instruction.
+#[inline]
+pub(crate) fn has_wide_gather() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return InstructionSet::detect() == InstructionSet::Avx512;
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-fn v4<B: Vectorise>(body: B) -> B::Output {
+pub(super) fn v4<B: Vectorise>(body: B) -> B::Output {
     body.run()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn v3<B: Vectorise>(body: B) -> B::Output {
+pub(super) fn v3<B: Vectorise>(body: B) -> B::Output {
     body.run()
+}
+
+/// All sets the processor has.
+#[cfg(test)]
+pub(super) fn available() -> impl Iterator<Item = InstructionSet> {
+    let all = [
+        InstructionSet::Baseline,
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx2,
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx512,
+    ];
+    all.into_iter().filter(|&set| set <= InstructionSet::detect())
 }
