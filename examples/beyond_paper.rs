@@ -10,7 +10,7 @@
 //! asked for. `train` is the mean loss of the last epoch: of a network trained on fresh samples it is
 //! a test error too.
 //!
-//! - RLISTA-10 behind a front of singular vectors on a fixed set of `--samples`, `--epochs` long;
+//! - RLISTA-10 behind a whitened front on a fixed set of `--samples`, `--epochs` long;
 //! - FCN-4 on fresh samples, `--stream` times `--samples` of them, at 10⁻⁵ alone, and one for all noise
 //!   from 10⁻⁵ to 10⁻³ behind a front that tells it the noise;
 //! - their answers refined by few peaks: with all that is known of the generator (ranges, equal heights), and with
@@ -179,7 +179,7 @@ impl<'a> Setting<'a> {
             &noise,
             &mut rng,
         )?;
-        let front = Front::singular(self.models[0].kernel(), 14, set.data())?;
+        let front = Front::whitened(self.models[0].kernel(), 14, set.data())?;
         let architecture = UnrolledArchitecture {
             input: front.output_len(),
             ..UnrolledArchitecture::rlista(100, 50, 10)
@@ -227,9 +227,12 @@ impl<'a> Setting<'a> {
 
     fn fresh(&mut self) -> Outcome<()> {
         let clock = Instant::now();
-        let front = Front::singular(self.models[0].kernel(), 16, self.clean.data())?;
-        let trained =
-            self.fcn("fcn-4 on fresh samples", front, &NoiseLevel::Uniform(LEVELS[0]), 2)?;
+        let noise = NoiseLevel::Uniform(LEVELS[0]);
+        let model = &self.models[0];
+        let noisy =
+            TrainingSet::<f64>::generate(&self.mixture, model, 20_000, &noise, &mut self.rng(6))?;
+        let front = Front::whitened(model.kernel(), 16, noisy.data())?;
+        let trained = self.fcn("fcn-4 on fresh samples", front, &noise, 2)?;
         let loss = trained.training().map(|report| report.training_loss);
         let weights = answers(&trained, &self.tests[0])?;
         let parameters = trained.network().live_parameters();
@@ -240,7 +243,7 @@ impl<'a> Setting<'a> {
 
     fn told(&mut self) -> Outcome<()> {
         let clock = Instant::now();
-        let front = Front::adaptive(self.models[0].kernel(), 18, self.clean.data())?;
+        let front = Front::whitened(self.models[0].kernel(), 18, self.clean.data())?.adaptive();
         let range = NoiseLevel::LogUniform { least: LEVELS[0], largest: LEVELS[2] };
         let trained = self.fcn("fcn-4 told the noise", front, &range, 3)?;
         let parameters = trained.network().live_parameters();

@@ -9,7 +9,7 @@ fn setting() -> (Arc<ForwardModel<f64>>, Front, TrainingSet<f64>) {
     let mut rng = ChaCha8Rng::seed_from_u64(3);
     let (mixture, noise) = (GaussianMixture::default(), NoiseLevel::Uniform(0.0));
     let clean = TrainingSet::generate(&mixture, &model, 400, &noise, &mut rng).unwrap();
-    let front = Front::adaptive(model.kernel(), 7, clean.data()).unwrap();
+    let front = Front::whitened(model.kernel(), 7, clean.data()).unwrap().adaptive();
     (model, front, clean)
 }
 
