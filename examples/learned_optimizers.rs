@@ -166,7 +166,7 @@ impl Setting {
     ) -> Outcome<()> {
         let ErrorSummary { mean, median, p90 } = estimator.evaluate(&self.test)?;
         // The last step, on the first spectra only: it takes them one by one.
-        let consistent = DataConsistent::new(estimator, mean);
+        let consistent = DataConsistent::new(estimator, mean).sum(1.0);
         let (mut alone, mut after) = (0.0, 0.0);
         let count = FIRST.min(self.test.len());
         for i in 0..count {

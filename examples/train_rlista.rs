@@ -1,17 +1,19 @@
 //! Trains RLISTA on synthetic spectra and reports its errors on a test set.
 //!
 //! `cargo run --release --example train_rlista -- [--samples 20000] [--epochs 20] [--depth 10]
-//! [--test 10000] [--noise 1e-5] [--seeds 1] [--modes 14]`
+//! [--test 10000] [--noise 1e-5] [--seeds 1] [--modes 14]
+//! [--learn eta,thresholds]`
 //!
 //! The setting of the learned-optimizers paper: β = 16, 100 imaginary times, 50 frequencies on [−3, 3];
 //! its whole decay of the learning rate, 0.9¹⁵, is spread over the run. `--samples 100000 --epochs 150` is
 //! the paper's own length. Single precision. `--modes k` is the better recipe: the network sees the k
-//! leading singular coordinates of the data, starts small, and its learning rate falls along a cosine.
+//! leading singular coordinates of the data, starts small, and its learning rate falls along a cosine. `--learn`
+//! names what else is learned: a relaxation η of every layer, a threshold of every component.
 
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
     FermionTime, ForwardModel, FrequencyGrid, Front, GaussianMixture, NoiseLevel, Rlista,
-    RlistaConfig, TrainOptions, TrainingSet, Whitening,
+    RlistaConfig, Thresholds, TrainOptions, TrainingSet, Whitening,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use std::error::Error;
@@ -26,6 +28,7 @@ struct Arguments {
     noise: f64,
     seeds: u64,
     modes: Option<usize>,
+    learn: String,
 }
 
 fn arguments() -> Result<Arguments, Box<dyn Error>> {
@@ -37,6 +40,7 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
         noise: 1e-5,
         seeds: 1,
         modes: None,
+        learn: String::new(),
     };
     let mut words = std::env::args().skip(1);
     while let Some(name) = words.next() {
@@ -49,6 +53,13 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
             "--noise" => a.noise = value.parse()?,
             "--seeds" => a.seeds = value.parse()?,
             "--modes" => a.modes = Some(value.parse()?),
+            "--learn" => {
+                let known = |word: &str| ["eta", "thresholds"].contains(&word);
+                if !value.split(',').all(known) {
+                    return Err(format!("--learn knows eta and thresholds, not {value}").into());
+                }
+                a.learn = value;
+            }
             _ => return Err(format!("unknown option {name}").into()),
         }
     }
@@ -82,7 +93,13 @@ fn main() -> Result<(), Box<dyn Error>> {
                 RlistaConfig::conditioned(front, a.epochs, a.samples)
             }
         };
-        let config = RlistaConfig { depth: a.depth, ..recipe };
+        let thresholds = if a.learn.contains("thresholds") {
+            Thresholds::PerComponent
+        } else {
+            Thresholds::Shared
+        };
+        let learned_relaxation = a.learn.contains("eta");
+        let config = RlistaConfig { depth: a.depth, learned_relaxation, thresholds, ..recipe };
 
         let bar = ProgressBar::new(a.epochs as u64);
         bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} {msg} eta {eta}")?);

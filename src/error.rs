@@ -138,6 +138,43 @@ pub enum Error {
         /// Fingerprint of the training set or the model prepared.
         expected: u64,
     },
+    /// A device that is not there, or without the driver or library it is reached by.
+    #[error("no {device} device: {missing}; {remedy}")]
+    NoDevice {
+        /// The backend.
+        device: &'static str,
+        /// What is missing, as the system says it.
+        missing: String,
+        /// How to get it.
+        remedy: &'static str,
+    },
+    /// More memory than a device has or lends.
+    #[error(
+        "{device}: {what} need {bytes} bytes, {available} are to be had{}",
+        suggestion(*.batch)
+    )]
+    DeviceMemory {
+        /// The backend.
+        device: &'static str,
+        /// What the memory is for.
+        what: &'static str,
+        /// Bytes it takes.
+        bytes: u64,
+        /// Bytes there are.
+        available: u64,
+        /// A batch that fits, if one does.
+        batch: Option<usize>,
+    },
+    /// A device that failed at its work.
+    #[error("{device} failed at {stage}: {reason}")]
+    DeviceFailed {
+        /// The backend.
+        device: &'static str,
+        /// What was being done.
+        stage: &'static str,
+        /// What its driver says.
+        reason: String,
+    },
     /// Another of several ranks that compute together cannot go on.
     #[error("rank {rank} {what}")]
     OtherRank {
@@ -208,6 +245,11 @@ pub(crate) fn check_finite<T: Real>(argument: &'static str, values: &[T]) -> Res
 fn number(value: f64) -> String {
     let plain = value == 0.0 || !value.is_finite() || (1e-5..1e16).contains(&value.abs());
     if plain { value.to_string() } else { format!("{value:e}") }
+}
+
+/// A smaller batch, if one would do.
+fn suggestion(batch: Option<usize>) -> String {
+    batch.map_or_else(String::new, |batch| format!(": a batch of {batch} fits"))
 }
 
 /// An index as it stands behind a name.

@@ -43,12 +43,13 @@
 //! | iterations of your own | [`FixedPointMap`], [`iterate`]; around any map [`Relaxed`], [`Accelerated`], [`Anderson`]; splittings [`Admm`], [`DouglasRachford`], [`PrimalDual`] |
 //! | derivatives of an answer | [`Sensitivity`] of maximum entropy; [`Adjoint`] of any [`DifferentiableMap`]'s fixed point |
 //! | networks | [`Rlista`], [`Unrolled`], [`Layer`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`]; the linear yardstick [`Lmmse`]; after any of them [`DataConsistent`] |
-//! | another device | [`Backend`]: [`Cpu`]; a network trained there by [`train_on`] |
+//! | another device | [`Backend`]: [`Cpu`], `Wgpu`, `Cuda`; a network trained there by [`train_on`]; a network of one's own there: [`DeviceNetwork`] |
 //! | spectra of few peaks | [`FewPeaks`]: refines any answer |
 //! | error bars of an answer | [`Posterior`] of maximum entropy; [`Bootstrap`], [`Jackknife`] of any solver |
 //! | a self-energy | [`SelfEnergy`] |
 //! | a matrix of Green's functions | [`MatrixProblem`], [`MatrixMaxEnt`] |
-//! | more than one machine | [`Communicator`], [`Training::with_communicator`], [`PreparedMaxEnt::solve_shared`] |
+//! | more cores, more machines | the page [`outgrowing`] one core, one machine |
+//! | ranks that compute together | [`Communicator`], [`Training::with_communicator`], [`PreparedMaxEnt::solve_shared`] |
 //! | an answer | [`Solution`]: [`Spectrum`], back-continued data, [`Report`] with its [`Certificate`] |
 //!
 //! # Conventions
@@ -68,8 +69,12 @@
 //! - `rayon` (default): threads; results do not depend on their number.
 //! - `serde`: spectra, grids and networks (versioned) to store and read back, reports to write out. The
 //!   caller does the I/O.
+//! - `wgpu`: training and inference of networks on Vulkan, Metal and DirectX 12 devices, in `f32` (`Wgpu`).
+//! - `cuda`: the same on NVIDIA devices, in `f32` and `f64` (`Cuda`); not yet run on a GPU.
 //! - `mpi`: ranks that are the processes of an MPI run (`MpiCommunicator`). Needs an MPI library and clang's
 //!   library (Debian: `libopenmpi-dev openmpi-bin libclang-dev clang`).
+//!
+//! Which of them when: [`outgrowing`].
 
 /// The README's example, compiled as a documentation test.
 #[cfg(doctest)]
@@ -90,6 +95,7 @@ mod maxent;
 mod network;
 mod noise;
 mod operator;
+pub mod outgrowing;
 mod parallel;
 mod peaks;
 mod prior;
@@ -110,9 +116,16 @@ mod train;
 #[cfg(feature = "mpi")]
 pub use cluster::MpiCommunicator;
 pub use cluster::{Alone, Communicator, ThreadCommunicator};
+#[cfg(feature = "cuda")]
+pub use device::Cuda;
+#[cfg(feature = "wgpu")]
+pub use device::Wgpu;
 pub use device::{
-    Backend, Continuation, Cpu, CpuPredictor, CpuStepper, Predictor, Stepper, train_on,
+    Backend, Continuation, Cpu, CpuPredictor, CpuStepper, DeviceActivation, DeviceNetwork,
+    Formulas, Operation, Plan, Predictor, Stepper, train_on,
 };
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+pub use device::{DevicePredictor, DeviceStepper};
 pub use error::{Error, Result};
 pub use estimate::Estimate;
 pub use fixed_point::{

@@ -2,13 +2,13 @@
 
 use fredholm::nalgebra::DMatrix;
 use fredholm::{
-    Adjoint, AdjointSolver, Bins, BosonTimeSymmetric, BoxConstraint, Bryan, Chi2Kink, Cp,
-    Curvature, DataConsistent, DefaultModel, DefaultPeak, Density, Entropy, Error,
-    FermionMatsubara, FermionTime, FewPeaks, FixedAlpha, ForwardModel, FrequencyGrid, FromFn,
-    GaussianMixture, Gcv, Historic, IterationOptions, Kernel, KineticSearch, Laplace, LineFit,
-    Lmmse, MaxEnt, Measurement, PeakRange, PositiveNegativeEntropy, Problem, ProximalGradient,
-    ProximalGradientMap, Simplex, SoftThreshold, Solver, Spectrum, SumRule, Thresholds,
-    TrainingSet, Transformed, Unrolled, UnrolledArchitecture, Whitening, WithRows,
+    Adjoint, AdjointSolver, Alone, Bins, BosonTimeSymmetric, BoxConstraint, Bryan, Chi2Kink,
+    Communicator, Cp, Curvature, DataConsistent, DefaultModel, DefaultPeak, Density, Entropy,
+    Error, FermionMatsubara, FermionTime, FewPeaks, FixedAlpha, ForwardModel, FrequencyGrid,
+    FromFn, GaussianMixture, Gcv, Historic, IterationOptions, Kernel, KineticSearch, Laplace,
+    LineFit, Lmmse, MaxEnt, Measurement, PeakRange, PositiveNegativeEntropy, Problem,
+    ProximalGradient, ProximalGradientMap, Simplex, SoftThreshold, Solver, Spectrum, SumRule,
+    Thresholds, TrainingSet, Transformed, Unrolled, UnrolledArchitecture, Whitening, WithRows,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
@@ -454,5 +454,18 @@ fn further_rows_without_their_data() {
         (&[f64::NAN][..], &[1.0][..], "values"),
     ] {
         says(&data.with_rows(values, errors).map(drop).unwrap_err(), &[name]);
+    }
+}
+
+#[test]
+fn ranks_that_are_not_there() {
+    let mut one = [1.0_f64];
+    for (result, name) in [
+        (Alone.send(0, &one), "to"),
+        (Alone.receive(1, &mut one), "from"),
+        (Alone.broadcast(1, &mut one), "root"),
+        (Alone.all_reduce_sum(&one, &mut []), "sums"),
+    ] {
+        says(&result.unwrap_err(), &[name]);
     }
 }

@@ -14,12 +14,13 @@ const LIMIT: usize = 1 << 30;
 /// The processes that `mpirun` started, or some of them, over any communicator of the crate `mpi`.
 ///
 /// The program initialises MPI and keeps its `Universe` until the end. All calls come from the thread that
-/// calls the method of this crate, never from a thread pool: MPI's lowest level of thread support will do.
+/// calls the method of this crate, never from a thread pool: the level `Funneled` of thread support will do.
 /// Unless told otherwise MPI ends all processes with a message where one of them fails.
 ///
 /// ```no_run
 /// use fredholm::{Communicator, MpiCommunicator, mpi};
-/// let universe = mpi::initialize().ok_or("MPI is in use")?;
+/// let threads = mpi::Threading::Funneled;
+/// let (universe, _) = mpi::initialize_with_threading(threads).ok_or("MPI is in use")?;
 /// let ranks = MpiCommunicator::new(universe.world());
 /// let mut sums = [0.0];
 /// ranks.all_reduce_sum(&[1.0], &mut sums)?;

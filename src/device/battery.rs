@@ -1,16 +1,20 @@
 //! What every backend must show against the crate's own engine: forward pass, gradient and a hundred steps of
 //! training, each to a tolerance relative to the largest number compared; then its refusals.
 
+use super::interpreter::Interpreter;
 use super::{Backend, Cpu, Predictor, Stepper, train_on};
 use crate::error::Error;
 use crate::grid::FrequencyGrid;
 use crate::kernel::FermionTime;
 use crate::network::{
-    DenseArchitecture, DenseNetwork, Initialization, Network, Unrolled, UnrolledArchitecture,
+    ConvolutionArchitecture, ConvolutionNetwork, DenseArchitecture, DenseNetwork, Head, Headed,
+    Initialization, Network, Unrolled, UnrolledArchitecture,
 };
 use crate::noise::Whitening;
 use crate::problem::ForwardModel;
-use crate::prox::{OneSidedSoftThreshold, SoftThreshold};
+use crate::prox::{
+    ElasticNet, Huber, NonNegative, OneSidedSoftThreshold, SoftThreshold, SquaredL2,
+};
 use crate::real::Real;
 use crate::synthetic::{GaussianMixture, NoiseLevel, TrainingSet};
 use crate::train::{Schedule, TrainOptions, TrainingStatus, train};
@@ -51,9 +55,19 @@ fn options() -> TrainOptions {
 fn assert_close<T: Real>(what: &str, found: &[T], expected: &[T], tolerance: f64) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let scale = expected.iter().map(|v| v.as_f64().abs()).fold(0.0, f64::max);
-    for (i, (f, e)) in found.iter().zip(expected).enumerate() {
-        let distance = (f.as_f64() - e.as_f64()).abs();
-        assert!(distance <= tolerance * scale, "{what}[{i}]: {f} instead of {e}, scale {scale:e}");
+    let distance = |i: usize| (found[i].as_f64() - expected[i].as_f64()).abs();
+    // A NaN is beyond, too.
+    let beyond = |&i: &usize| !matches!(distance(i), d if d <= tolerance * scale);
+    let wrong: Vec<usize> = (0..found.len()).filter(beyond).collect();
+    if let Some(&i) = wrong.first() {
+        let worst = (0..found.len()).map(distance).fold(0.0, f64::max) / scale;
+        panic!(
+            "{what}[{i}]: {} instead of {}; {} of {} beyond, worst {worst:e}",
+            found[i],
+            expected[i],
+            wrong.len(),
+            found.len()
+        );
     }
 }
 
@@ -64,7 +78,8 @@ pub(super) fn check<T: Real, N: Network<T> + Clone, B: Backend<T, N>>(
     tolerance: f64,
 ) {
     let (set, options, name) = (samples::<T>(SAMPLES), options(), network.name());
-    let what = |what: &str| format!("{name} on {}: {what}", backend.name());
+    let kind = core::any::type_name::<N>();
+    let what = |what: &str| format!("{name} ({kind}) on {}: {what}", backend.name());
 
     // The forward pass, in panels that do not divide the number of samples.
     let reference = Cpu.predictor(network, 64).unwrap().predict(set.data()).unwrap();
@@ -158,6 +173,72 @@ fn dense<T: Real>() -> DenseNetwork<T> {
     let shape = DenseArchitecture::fcn(SHAPE.0, SHAPE.1, 3, 19);
     let mut rng = ChaCha8Rng::seed_from_u64(13);
     DenseNetwork::random(shape, &Initialization::default(), &mut rng).unwrap()
+}
+
+fn convolution<T: Real>() -> ConvolutionNetwork<T> {
+    let shape = ConvolutionArchitecture {
+        kernel: 5,
+        channels: 3,
+        ..ConvolutionArchitecture::cnn_fcn(SHAPE.0, SHAPE.1, 14)
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(17);
+    ConvolutionNetwork::random(shape, &Initialization::default(), &mut rng).unwrap()
+}
+
+/// Runs the battery, or whatever is called `check`, for every network with a plan: its activation's operator first,
+/// for devices that want one, then the network.
+macro_rules! every_network {
+    ($check:ident) => {
+        $check!(SoftThreshold, unrolled(SoftThreshold, 0.5));
+        $check!(SoftThreshold, unrolled(SoftThreshold, 1.0));
+        $check!(
+            OneSidedSoftThreshold,
+            Headed::new(unrolled(OneSidedSoftThreshold, 0.5), Head::Normalised)
+        );
+        $check!(NonNegative, dense());
+        $check!(NonNegative, Headed::new(dense(), Head::Softmax));
+        $check!(NonNegative, convolution());
+        let huber = Huber::new(T::lit(0.1)).unwrap();
+        $check!(huber, unrolled(huber, 0.5));
+        let elastic = ElasticNet::new(T::lit(0.1)).unwrap();
+        $check!(elastic, unrolled(elastic, 0.5));
+        $check!(SquaredL2, unrolled(SquaredL2, 0.5));
+    };
+}
+
+/// The battery of the interpreter, which has no formulas: it takes the operator itself.
+pub(super) fn interpreter<T: Real>(tolerance: f64) {
+    macro_rules! run {
+        ($prox:expr, $network:expr) => {
+            check::<T, _, _>(&Interpreter($prox), &$network, tolerance);
+        };
+    }
+    every_network!(run);
+}
+
+/// The battery of a device.
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+macro_rules! battery {
+    ($device:expr, $scalar:ty, $tolerance:expr) => {{
+        type T = $scalar;
+        macro_rules! run {
+            ($prox:expr, $network:expr) => {
+                check::<T, _, _>($device, &$network, $tolerance);
+            };
+        }
+        every_network!(run);
+    }};
+}
+
+#[cfg(feature = "wgpu")]
+pub(super) fn wgpu(device: &super::Wgpu) {
+    battery!(device, f32, 1e-4);
+}
+
+#[cfg(feature = "cuda")]
+pub(super) fn cuda(device: &super::Cuda) {
+    battery!(device, f32, 1e-4);
+    battery!(device, f64, 1e-12);
 }
 
 #[test]

@@ -89,7 +89,7 @@ impl<T: Real, N: Network<T>> Stepper<T, N> for CpuStepper<'_, T, N> {
     }
 
     fn run(&mut self, order: &[usize]) -> Result<()> {
-        check_samples(order, self.set)?;
+        check_samples(order, self.set.len())?;
         for samples in order.chunks_exact(self.options().batch) {
             self.losses.0 += self.trainer.step(self.set, samples)?;
             self.losses.1 += 1;
@@ -104,7 +104,7 @@ impl<T: Real, N: Network<T>> Stepper<T, N> for CpuStepper<'_, T, N> {
 
     fn evaluate(&mut self, samples: &[usize]) -> Result<f64> {
         check_not_empty("samples", samples.len(), 1)?;
-        check_samples(samples, self.set)?;
+        check_samples(samples, self.set.len())?;
         let answers = predict(self.trainer.network(), &self.set.data().select_columns(samples))?;
         let errors = answers.column_iter().zip(samples).map(|(a, &s)| {
             let squares =
@@ -128,9 +128,9 @@ impl<T: Real, N: Network<T>> Stepper<T, N> for CpuStepper<'_, T, N> {
     }
 }
 
-/// `Err` at the first number that is none of a sample of `set`.
-pub(super) fn check_samples<T: Real>(samples: &[usize], set: &TrainingSet<T>) -> Result<()> {
-    match samples.iter().position(|&s| s >= set.len()) {
+/// `Err` at the first number that is none of `count` samples.
+pub(super) fn check_samples(samples: &[usize], count: usize) -> Result<()> {
+    match samples.iter().position(|&s| s >= count) {
         None => Ok(()),
         Some(index) => Err(Error::ElementOutOfRange {
             argument: "samples",

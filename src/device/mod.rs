@@ -7,19 +7,62 @@
 //! - [`Backend`]: a device as the caller names it, [`Cpu`] being the one that is always there;
 //! - [`Stepper`]: a network in training on a device; [`Predictor`]: a network that answers there;
 //! - [`train_on`]: the training loop of [`train`](crate::train), on any device;
+//! - [`DeviceNetwork`], [`Plan`]: a network as data, which any device can run and differentiate; [`DeviceActivation`]:
+//!   an activation as formulas, which its compiler reads;
+//! - `Wgpu` and `Cuda`, with the features of their names;
 //! - [`Continuation`]: many maximum-entropy problems of one prepared model.
 //!
 //! A backend says by its implementations what it can do. A precision a device lacks, or a network that has no form
 //! there, is a bound that does not hold: it does not compile, instead of being rounded or computed elsewhere.
+//!
+//! # From a network to a device
+//!
+//! `lower` writes a plan as launches of some sixteen kernels (`launch`), forward and in reverse, for one fixed layout of
+//! all numbers in one arena; `engine` trains and answers with them on any `Machine`: memory, and lists of launches
+//! made ready and repeated. The engine exists once. A device has the kernels in its language and a machine; an interpreter in
+//! plain loops, for the tests alone, has the launches in Rust and is their oracle in both precisions.
+//!
+//! # How to add a device
+//!
+//! 1. Write the kernels of `launch`, with the arguments in its order, and a `Machine`.
+//! 2. Implement `Open` and [`Backend`], for the precisions it has.
+//! 3. Run the battery of `battery.rs` on it: every network, forward pass, gradient, a hundred steps and refusals
+//!    against the crate's own engine:
+//!
+//! ```text
+//! battery!(device, f32, 1e-4);
+//! ```
 
+mod activation;
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
+#[cfg(any(feature = "wgpu", feature = "cuda", test))]
+mod engine;
+#[cfg(any(feature = "wgpu", feature = "cuda", test))]
+mod launch;
+#[cfg(any(feature = "wgpu", feature = "cuda", test))]
+mod lower;
+mod plan;
 mod training;
+#[cfg(feature = "wgpu")]
+mod wgpu;
 
 #[cfg(test)]
 mod battery;
+#[cfg(test)]
+mod interpreter;
 
+pub use activation::{DeviceActivation, Formulas};
 pub use cpu::{Cpu, CpuPredictor, CpuStepper};
+#[cfg(feature = "cuda")]
+pub use cuda::Cuda;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+pub use engine::{DevicePredictor, DeviceStepper};
+pub use plan::{DeviceNetwork, Operation, Plan};
 pub use training::train_on;
+#[cfg(feature = "wgpu")]
+pub use wgpu::Wgpu;
 
 use crate::error::Result;
 use crate::maxent::PreparedMaxEnt;

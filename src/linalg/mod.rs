@@ -1,7 +1,8 @@
 //! Linear algebra behind thin functions: the only room that knows which crate does the work. Floor 1.
 //!
-//! - `machine`: strided products, all transpositions at full speed, and run-time dispatch to AVX-512 or AVX2
-//!   for this crate's loops;
+//! - `machine`: strided products, all transpositions at full speed, transposition, and run-time dispatch to
+//!   AVX-512 or AVX2 for this crate's loops;
+//! - `aligned`: memory that begins with a line of the cache;
 //! - `decomposition`: singular values and symmetric eigenvalues (nalgebra: its SVD keeps 10⁻¹⁴ relative
 //!   accuracy on kernels, where faster ones were seen to lose two digits; put to the test each time);
 //! - `jacobi`: singular values of small matrices that may be degenerate or rank-deficient;
@@ -15,6 +16,7 @@
 //!   register;
 //! - `elementwise`: exp over arrays, sums in lanes, compensated residuals.
 
+mod aligned;
 mod band;
 mod banded_rows;
 mod cholesky;
@@ -32,6 +34,7 @@ mod svd;
 pub use band::SymmetricBand;
 pub use banded_rows::BandedRows;
 
+pub(crate) use aligned::Aligned;
 pub(crate) use band::BandCholesky;
 pub(crate) use cholesky::Cholesky;
 pub(crate) use decomposition::{symmetric_eigen, thin_svd};
@@ -46,7 +49,7 @@ pub(crate) use lanes::{
     split_lanes,
 };
 pub(crate) use machine::{
-    MatMut, MatRef, Vectorise, dispatch, gemm, gemm_scaled, has_fused_multiply_add,
+    MatMut, MatRef, Vectorise, columns_from, dispatch, gemm, gemm_scaled, has_fused_multiply_add,
     has_wide_gather, vectorised,
 };
 pub(crate) use norm::squared_norm_bound;

@@ -97,7 +97,8 @@ impl<T: Real> PreparedMaxEnt<T> {
     ///     }
     ///     Ok(())
     /// };
-    /// # program(&Alone)
+    /// # program(&Alone)?;
+    /// # Ok::<(), Error>(())
     /// ```
     ///
     /// # Errors

@@ -8,12 +8,12 @@
 //! 8 × (positions · batch) whose rows overlap.
 
 use super::dense::{
-    add_row_sums, affine_backward, affine_forward, affine_gradient, consecutive, layer, relu,
+    add_bias, add_row_sums, affine_backward, affine_forward, affine_gradient, consecutive, layer,
     relu_backward,
 };
 use super::{Front, Initialization, Network};
 use crate::error::{Error, Result, check_finite, check_len};
-use crate::linalg::{MatMut, MatRef, dispatch, gemm};
+use crate::linalg::{Aligned, MatMut, MatRef, dispatch, gemm};
 use crate::real::Real;
 use core::ops::Range;
 use rand::Rng;
@@ -163,14 +163,14 @@ impl<T: Real> ConvolutionNetwork<T> {
 pub struct ConvolutionWorkspace<T> {
     capacity: usize,
     /// Output of the first layer, and its δ.
-    hidden: Vec<T>,
-    d_hidden: Vec<T>,
+    hidden: Aligned<T>,
+    d_hidden: Aligned<T>,
     /// Output of the convolution, channels × positions, and its δ.
-    features: Vec<T>,
-    d_features: Vec<T>,
+    features: Aligned<T>,
+    d_features: Aligned<T>,
     /// δ of the convolution's inputs, by tap.
-    taps: Vec<T>,
-    output: Vec<T>,
+    taps: Aligned<T>,
+    output: Aligned<T>,
 }
 
 impl<T: Real> Network<T> for ConvolutionNetwork<T> {
@@ -239,7 +239,7 @@ impl<T: Real> Network<T> for ConvolutionNetwork<T> {
     fn workspace(&self, batch: usize) -> ConvolutionWorkspace<T> {
         let ConvolutionArchitecture { output, width, kernel, channels, .. } = self.architecture;
         let positions = self.architecture.positions();
-        let zeros = |features: usize| vec![T::zero(); features * batch];
+        let zeros = |features: usize| Aligned::zeros(features * batch);
         ConvolutionWorkspace {
             capacity: batch,
             hidden: zeros(width),
@@ -266,21 +266,17 @@ impl<T: Real> Network<T> for ConvolutionNetwork<T> {
         let features = &mut workspace.features[..channels * long];
         let out = &mut workspace.output[..output * batch];
         let (weights, bias, rest) = layer(&self.parameters, m, width);
-        affine_forward(weights, bias, input, batch, hidden);
-        relu(hidden);
+        affine_forward(weights, bias, input, batch, true, hidden);
         let (weights, bias, rest) = layer(rest, kernel, channels);
-        for (row, &b) in features.chunks_exact_mut(long).zip(bias) {
-            row.fill(b);
-        }
         gemm(
             MatMut::row_major(features, channels, long),
             MatRef::row_major(weights, channels, kernel),
             MatRef::strided(hidden, kernel, long, batch, 1),
-            true,
+            false,
         );
-        relu(features);
+        add_bias(bias, true, features);
         let (weights, bias, _) = layer(rest, channels * self.architecture.positions(), output);
-        affine_forward(weights, bias, features, batch, out);
+        affine_forward(weights, bias, features, batch, false, out);
         out
     }
 

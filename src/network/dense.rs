@@ -16,7 +16,7 @@
 
 use super::{Front, Initialization, Network};
 use crate::error::{Error, Result, check_finite, check_len};
-use crate::linalg::{MatMut, MatRef, dispatch, gemm};
+use crate::linalg::{Aligned, MatMut, MatRef, dispatch, gemm};
 use crate::real::Real;
 use core::ops::Range;
 use rand::Rng;
@@ -147,24 +147,38 @@ pub(super) fn layer<T>(parameters: &[T], inputs: usize, outputs: usize) -> (&[T]
     (weights, bias, rest)
 }
 
-/// z = W x + b for a panel.
+/// z = W x + b for a panel, or max(W x + b, 0).
 pub(super) fn affine_forward<T: Real>(
     weights: &[T],
     bias: &[T],
     x: &[T],
     batch: usize,
+    positive: bool,
     z: &mut [T],
 ) {
     let (outputs, inputs) = (bias.len(), weights.len() / bias.len());
-    for (row, &b) in z.chunks_exact_mut(batch).zip(bias) {
-        row.fill(b);
-    }
     gemm(
         MatMut::row_major(z, outputs, batch),
         MatRef::row_major(weights, outputs, inputs),
         MatRef::row_major(x, inputs, batch),
-        true,
+        false,
     );
+    add_bias(bias, positive, z);
+}
+
+/// Adds one number to each row of a panel; where `positive`, then takes max(z, 0), a NaN staying one.
+pub(super) fn add_bias<T: Real>(bias: &[T], positive: bool, z: &mut [T]) {
+    let batch = z.len() / bias.len();
+    dispatch(|| {
+        for (row, &b) in z.chunks_exact_mut(batch).zip(bias) {
+            if positive {
+                row.iter_mut()
+                    .for_each(|z| *z = if *z + b <= T::zero() { T::zero() } else { *z + b });
+            } else {
+                row.iter_mut().for_each(|z| *z += b);
+            }
+        }
+    });
 }
 
 /// ∂L/∂W and ∂L/∂b of one affine layer, written or added into its piece of the gradient.
@@ -215,12 +229,7 @@ pub(super) fn affine_backward<T: Real>(weights: &[T], delta: &[T], batch: usize,
     );
 }
 
-/// max(z, 0) in place; a NaN stays one.
-pub(super) fn relu<T: Real>(z: &mut [T]) {
-    dispatch(|| z.iter_mut().for_each(|z| *z = if *z <= T::zero() { T::zero() } else { *z }));
-}
-
-/// Its reverse: δ where the activation x is positive.
+/// The reverse of max(z, 0) = x: δ where x is positive.
 pub(super) fn relu_backward<T: Real>(x: &[T], delta: &mut [T]) {
     dispatch(|| {
         for (d, &x) in delta.iter_mut().zip(x) {
@@ -235,10 +244,10 @@ pub struct DenseWorkspace<T> {
     /// Samples the panels have room for.
     capacity: usize,
     /// x_{l+1} of all layers.
-    x: Vec<Vec<T>>,
+    x: Vec<Aligned<T>>,
     /// δ of the layer at hand, and of the one before it.
-    delta: Vec<T>,
-    next: Vec<T>,
+    delta: Aligned<T>,
+    next: Aligned<T>,
 }
 
 impl<T: Real> Network<T> for DenseNetwork<T> {
@@ -306,7 +315,7 @@ impl<T: Real> Network<T> for DenseNetwork<T> {
     }
 
     fn workspace(&self, batch: usize) -> DenseWorkspace<T> {
-        let panel = |&width: &usize| vec![T::zero(); width * batch];
+        let panel = |&width: &usize| Aligned::zeros(width * batch);
         let widths = &self.architecture.widths[1..];
         let widest = widths.iter().max().copied().unwrap_or(0);
         DenseWorkspace {
@@ -333,10 +342,7 @@ impl<T: Real> Network<T> for DenseNetwork<T> {
             let (before, after) = workspace.x.split_at_mut(l);
             let x = before.last().map_or(input, |x| &x[..pair[0] * batch]);
             let z = &mut after[0][..pair[1] * batch];
-            affine_forward(weights, bias, x, batch, z);
-            if l + 1 < self.depth() {
-                relu(z);
-            }
+            affine_forward(weights, bias, x, batch, l + 1 < self.depth(), z);
         }
         &workspace.x[self.depth() - 1][..self.output_len() * batch]
     }

@@ -12,7 +12,7 @@
 
 use super::{Front, Network};
 use crate::error::Result;
-use crate::linalg::{dispatch, exp};
+use crate::linalg::{Aligned, dispatch, exp};
 use crate::real::Real;
 use core::ops::Range;
 
@@ -76,9 +76,9 @@ impl<N> Headed<N> {
 pub struct HeadedWorkspace<T, W> {
     inner: W,
     /// a.
-    output: Vec<T>,
+    output: Aligned<T>,
     /// ∂L/∂z; in the forward pass, arguments of the exponential.
-    delta: Vec<T>,
+    delta: Aligned<T>,
     /// max z of every sample; in the backward pass a·δ.
     row: Vec<T>,
     /// 1/Σy of every sample.
@@ -154,8 +154,8 @@ impl<T: Real, N: Network<T>> Network<T> for Headed<N> {
         let panel = if self.head == Head::Linear { 0 } else { self.output_len() * batch };
         HeadedWorkspace {
             inner: self.network.workspace(batch),
-            output: vec![T::zero(); panel],
-            delta: vec![T::zero(); panel],
+            output: Aligned::zeros(panel),
+            delta: Aligned::zeros(panel),
             row: vec![T::zero(); batch],
             inverse: vec![T::zero(); batch],
             ones: vec![T::one(); batch],

@@ -43,6 +43,7 @@ pub(crate) use panel::gather;
 pub use unrolled::{Unrolled, UnrolledWorkspace};
 
 use crate::error::{Error, Result};
+use crate::linalg::Aligned;
 use crate::parallel;
 use crate::real::Real;
 use core::ops::Range;
@@ -192,7 +193,7 @@ pub(crate) fn apply_samples<T: Real, N: Network<T>>(network: &N, data: &[T], ans
         data.chunks(share * m).zip(answers.chunks_mut(share * n)).collect();
     parallel::for_each_mut(&mut shares, |_, (data, answers)| {
         let mut workspace = network.workspace(PANEL.min(data.len() / m));
-        let mut input = vec![T::zero(); m * PANEL];
+        let mut input = Aligned::zeros(m * PANEL);
         for (data, answers) in data.chunks(PANEL * m).zip(answers.chunks_mut(PANEL * n)) {
             let batch = data.len() / m;
             gather(m, batch, |b| &data[b * m..][..m], &mut input);

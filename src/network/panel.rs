@@ -3,10 +3,8 @@
 //! Inside a network the batch is the long, even dimension, so products and activations run along it. At
 //! the public boundary a sample is contiguous; these two functions go between.
 
+use crate::linalg::columns_from;
 use crate::real::Real;
-
-/// Samples transposed together: one cache line of a panel's row in single precision.
-const TILE: usize = 16;
 
 /// Copies `batch` samples of `features` numbers each into a panel; sample b is `sample(b)`.
 ///
@@ -18,33 +16,7 @@ pub(crate) fn gather<'a, T: Real>(
     sample: impl Fn(usize) -> &'a [T],
     panel: &mut [T],
 ) {
-    let mut start = 0;
-    while start + TILE <= batch {
-        let columns: [&[T]; TILE] = core::array::from_fn(|k| &sample(start + k)[..features]);
-        let mut first = 0;
-        // Rows of a tile are pieces of samples; its columns, pieces of the panel's rows.
-        while first + TILE <= features {
-            let mut tile = [[T::zero(); TILE]; TILE];
-            for (row, column) in tile.iter_mut().zip(columns) {
-                row.copy_from_slice(&column[first..][..TILE]);
-            }
-            for i in 0..TILE {
-                let row: [T; TILE] = core::array::from_fn(|k| tile[k][i]);
-                panel[(first + i) * batch + start..][..TILE].copy_from_slice(&row);
-            }
-            first += TILE;
-        }
-        for i in first..features {
-            let row: [T; TILE] = core::array::from_fn(|k| columns[k][i]);
-            panel[i * batch + start..][..TILE].copy_from_slice(&row);
-        }
-        start += TILE;
-    }
-    for b in start..batch {
-        for (i, &v) in sample(b)[..features].iter().enumerate() {
-            panel[i * batch + b] = v;
-        }
-    }
+    columns_from(features, batch, sample, panel);
 }
 
 /// Copies a panel of `batch` samples back to contiguous samples, one after another in `samples`.
@@ -53,12 +25,7 @@ pub(crate) fn gather<'a, T: Real>(
 /// If the lengths of `panel` and `samples` differ or are no multiple of `batch`.
 pub(crate) fn scatter<T: Real>(panel: &[T], batch: usize, samples: &mut [T]) {
     assert_eq!(panel.len(), samples.len(), "panel and samples of different lengths");
-    let features = panel.len() / batch;
-    for (i, row) in panel.chunks_exact(batch).enumerate() {
-        for (b, &v) in row.iter().enumerate() {
-            samples[b * features + i] = v;
-        }
-    }
+    columns_from(batch, panel.len() / batch, |i| &panel[i * batch..][..batch], samples);
 }
 
 #[cfg(test)]

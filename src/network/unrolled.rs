@@ -14,9 +14,9 @@
 //! ∂L/∂θ = η δ·∂prox/∂θ               ∂L/∂η = δ·(prox_θ(z_l) − a_l) = δ·(a_{l+1} − a_l)/η
 //! ```
 //!
-//! All layers' W_e g are one product, as are all their gradients; a_{l+1} is not needed once layer l+1 is
-//! done, so its place takes Jᵀδ, and the workspace is two stacks of panels. The factors η and 1−η are those of
-//! the products, but for an η_l of each layer, which the stack of all layers takes in.
+//! The gradients of all W_e are one product; a_{l+1} is not needed once layer l+1 is done, so its place takes
+//! Jᵀδ, and the workspace is two stacks of panels. The factors η and 1−η are those of the products, but for an
+//! η_l of each layer, which the stack of all layers takes in.
 
 use super::activation::{Activation, check_separable};
 use super::architecture::LEAST_RELAXATION;
@@ -27,7 +27,7 @@ use crate::error::{
     check_positive,
 };
 use crate::fixed_point::relax;
-use crate::linalg::{MatMut, MatRef, dispatch, dot, gemm, gemm_scaled};
+use crate::linalg::{Aligned, MatMut, MatRef, dispatch, dot, gemm, gemm_scaled};
 use crate::prox::Prox;
 use crate::real::Real;
 use core::ops::Range;
@@ -257,11 +257,11 @@ pub struct UnrolledWorkspace<T> {
     /// Samples the panels have room for.
     capacity: usize,
     /// z_l of all layers.
-    z: Vec<T>,
+    z: Aligned<T>,
     /// a_{l+1} of all layers; in the backward pass Jᵀδ.
-    a: Vec<T>,
+    a: Aligned<T>,
     /// ∂L/∂a_{l+1}.
-    delta: Vec<T>,
+    delta: Aligned<T>,
     /// Three samples, for operators that need them contiguous.
     columns: Vec<T>,
 }
@@ -352,9 +352,9 @@ impl<T: Real, P: Prox<T>> Network<T> for Unrolled<T, P> {
         let panel = self.architecture.output * batch;
         UnrolledWorkspace {
             capacity: batch,
-            z: vec![T::zero(); self.architecture.depth * panel],
-            a: vec![T::zero(); self.architecture.depth * panel],
-            delta: vec![T::zero(); panel],
+            z: Aligned::zeros(self.architecture.depth * panel),
+            a: Aligned::zeros(self.architecture.depth * panel),
+            delta: Aligned::zeros(panel),
             columns: vec![T::zero(); 3 * self.architecture.output],
         }
     }
@@ -369,16 +369,9 @@ impl<T: Real, P: Prox<T>> Network<T> for Unrolled<T, P> {
         assert!(input.len() == m * batch, "input panel of another length");
         assert!(batch <= workspace.capacity, "batch larger than the workspace");
         let panel = n * batch;
-        let z = &mut workspace.z[..depth * panel];
-        if batch > 1 {
-            affine(z, &self.parameters[..self.stacked()], m, input, batch, false);
-        }
         for l in 0..depth {
-            let z = &mut z[l * panel..][..panel];
-            if batch == 1 {
-                // Layer by layer a single spectrum sees the very products of `BoundLayer`.
-                affine(z, self.w_e(l), m, input, 1, false);
-            }
+            let z = &mut workspace.z[l * panel..][..panel];
+            affine(z, self.w_e(l), m, input, batch, false);
             let (before, out) = workspace.a.split_at_mut(l * panel);
             let (out, eta) = (&mut out[..panel], self.eta(l));
             let a = &before[l.saturating_sub(1) * panel..];

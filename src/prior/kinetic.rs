@@ -96,7 +96,7 @@ impl<T: Real> Kinetic<T> {
 
     /// Of third order and relative to a spectrum A₀: ½∫(d³A/dω³)²/(|A₀| + max|A₀|/10) dω by divided differences
     /// on any grid, free at both ends, so that a parabola costs nothing. A density that stands for an even
-    /// function ([`Density::is_even`](crate::Density::is_even)) goes on as such below the grid. λ has units
+    /// function ([`Density::is_half_line`](crate::Density::is_half_line)) goes on as such below the grid. λ has units
     /// of energy⁶/norm.
     ///
     /// Where A₀ is large, as in a narrow peak, A may bend more. The tenth of the maximum lets there be more than

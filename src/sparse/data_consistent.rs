@@ -8,10 +8,11 @@ use crate::real::Real;
 use crate::solution::{Certificate, PenaltyReport, Report, Solution, Solver, Status, Warning};
 use nalgebra::DVectorView;
 
-/// Moves the answer a₀ of another method to the data where they know better, keeps it non-negative and its sum:
+/// Moves the answer a₀ of another method to the data where they know better, and keeps it non-negative and, where it
+/// is set, its sum:
 ///
 /// ```text
-/// min ½χ²(a) + ‖a − a₀‖²/2τ²    over a ≥ 0, Σ a = s        τ² = error²/N_ω
+/// min ½χ²(a) + ‖a − a₀‖²/2τ²    over a ≥ 0 (and Σ a = s)        τ² = error²/N_ω
 /// ```
 ///
 /// with the root-square `error` ‖a₀ − ã‖ that is expected of a₀, of one size in all directions: the most probable a
@@ -22,13 +23,12 @@ use nalgebra::DVectorView;
 /// ```
 ///
 /// so that the leading directions, s_k τ ≫ 1, agree with the data to the noise, and those below stay as they were.
-/// s is the sum of the positive part of a₀ unless it is set.
-///
 /// A feed-forward network need not reproduce the data it was shown; this makes it, at the price of a few small
 /// factorisations. The step comes after the network: it is no part of its training, and has no gradient.
 ///
-/// The certificate bounds the distance to the optimum: with the gradient d, objective − minimum ≤
-/// d·a − s min d, and the L1 distance ≤ τ √(2 N_ω gap).
+/// The certificate bounds the distance to the optimum: of the gradient (less its mean over a, with a sum) let d ≥ 0 be
+/// the part that holds weights at zero and e the rest, then objective − minimum ≤ d·a + ½τ²‖e‖², and the L1 distance
+/// ≤ τ √(2 N_ω gap).
 ///
 /// ```
 /// use fredholm::*;
@@ -63,7 +63,8 @@ impl<S> DataConsistent<S> {
         DataConsistent { solver, error, sum: None }
     }
 
-    /// The sum of the weights, s ≥ 0, where it is known: 1 for a fermionic Green's function.
+    /// The sum of the weights, s ≥ 0, exactly: 1 for a fermionic Green's function. It has to be one that the data
+    /// agree with, or they bend the rest of the answer. Free unless set.
     #[must_use]
     pub fn sum(mut self, sum: f64) -> Self {
         self.sum = Some(sum);
@@ -148,35 +149,43 @@ impl<T: Real, S: Solver<T>> Solver<T> for DataConsistent<S> {
         let stiffness = T::lit(n as f64 / (self.error * self.error));
         check_positive("error", stiffness)?;
         let guess: Vec<T> = start.iter().map(|&a| a.max(T::zero())).collect();
-        let sum = self.sum.map_or_else(|| guess.iter().copied().sum(), T::lit);
+        let sum = self.sum.map(T::lit);
 
         let normal = NormalEquations::new(kernel, stiffness)?;
         let mut b = normal.right_hand_sides(data);
         b.iter_mut().zip(&start).for_each(|(b, &a)| *b += stiffness * a);
         let mut active_set = ActiveSet::new(n);
-        let (mut status, iterations) = if sum > T::zero() {
-            minimise_on_simplex(&mut active_set, normal.gram(), &b, &guess, sum)
-        } else {
-            (Status::Converged, 0) // zero is the only point there is
+        let (mut status, iterations) = match sum {
+            None => active_set.solve(normal.gram(), &b, &guess),
+            // Zero is the only point there is.
+            Some(sum) if sum == T::zero() => (Status::Converged, 0),
+            Some(sum) => minimise_on_simplex(&mut active_set, normal.gram(), &b, &guess, sum),
         };
         let total: T = active_set.x.iter().copied().sum();
-        if total > T::zero() {
+        if let Some(sum) = sum
+            && total > T::zero()
+        {
             active_set.x.iter_mut().for_each(|a| *a *= sum / total);
         }
         let weights = &active_set.x;
 
         let residual = DVectorView::from_slice(data, data.len())
             - kernel * DVectorView::from_slice(weights, n);
-        let slope = normal.right_hand_sides(residual.as_slice());
-        let (mut product, mut least, mut distance) = (T::zero(), T::INFINITY, T::zero());
-        for ((&a, &start), &slope) in weights.iter().zip(&start).zip(&slope) {
-            let d = stiffness * (a - start) - slope;
-            product += d * a;
-            least = least.min(d);
+        let mut gradient = normal.right_hand_sides(residual.as_slice());
+        let (mut product, mut distance) = (T::zero(), T::zero());
+        for ((&a, &start), d) in weights.iter().zip(&start).zip(&mut gradient) {
+            *d = stiffness * (a - start) - *d;
+            product += *d * a;
             distance += (a - start) * (a - start);
         }
-        let gap = (product - sum * least).max(T::zero());
+        // On the simplex a constant more or less changes nothing.
+        let mean = sum.filter(|&sum| sum > T::zero()).map_or(T::zero(), |sum| product / sum);
         let half = T::lit(0.5);
+        let gap = weights.iter().zip(&gradient).map(|(&a, &d)| {
+            let d = d - mean;
+            if T::lit(2.0) * stiffness * a < d { d * a } else { half * d * d / stiffness }
+        });
+        let gap: T = gap.sum();
         let objective = half * (residual.norm_squared() + stiffness * distance);
         let certificate = Certificate::Gap {
             gap,

@@ -27,7 +27,7 @@ impl<T: Real, N: Network<T>> Training<T, N> {
     /// ranks, and the same result to rounding for any.
     ///
     /// Sources that draw samples when they are used ([`SampleStream`](crate::SampleStream)) draw a rank's
-    /// share alone; a [`TrainingSet`] every rank holds whole.
+    /// share alone; a [`TrainingSet`](crate::TrainingSet) every rank holds whole.
     ///
     /// ```
     /// use fredholm::*;
@@ -53,15 +53,15 @@ impl<T: Real, N: Network<T>> Training<T, N> {
     ///     Ok(network)
     /// };
     /// let ranks = ThreadCommunicator::group(2);
-    /// std::thread::scope(|scope| {
+    /// std::thread::scope(|scope| -> Result<()> {
     ///     let ranks: Vec<_> =
     ///         ranks.into_iter().map(|rank| scope.spawn(|| program(&{ rank }))).collect();
     ///     let mut networks = ranks.into_iter().map(|rank| rank.join().unwrap());
     ///     assert_eq!(networks.next().unwrap()?, networks.next().unwrap()?);
     ///     Ok(())
-    /// })
-    /// # .and_then(|()| program(&Alone).map(drop))
-    /// # as Result<()>
+    /// })?;
+    /// # program(&Alone)?;
+    /// # Ok::<(), Error>(())
     /// ```
     ///
     /// # Errors

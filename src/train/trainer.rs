@@ -7,7 +7,7 @@
 use super::divergence::EXPLOSION;
 use super::{Adam, AdamConfig, DivergenceOrigin, Schedule};
 use crate::error::{Error, Result, check_len, check_nonnegative, check_not_empty, check_positive};
-use crate::linalg::dispatch;
+use crate::linalg::{Aligned, dispatch};
 use crate::network::{Network, RootSquareError};
 use crate::parallel;
 use crate::real::Real;
@@ -105,11 +105,11 @@ impl TrainOptions {
 pub(super) struct Chunk<T, W> {
     workspace: W,
     /// g of the chunk's samples, a panel.
-    input: Vec<T>,
+    input: Aligned<T>,
     /// ã, a panel.
-    target: Vec<T>,
+    target: Aligned<T>,
     /// ∂L/∂a, a panel.
-    upstream: Vec<T>,
+    upstream: Aligned<T>,
     /// For the source of the samples, made at its first step.
     scratch: Vec<f64>,
     loss: RootSquareError<T>,
@@ -169,7 +169,7 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
             .step_by(options.chunk)
             .map(|start| {
                 let samples = options.chunk.min(options.batch - start);
-                let zeros = |features: usize| vec![T::zero(); features * samples];
+                let zeros = |features: usize| Aligned::zeros(features * samples);
                 Chunk {
                     workspace: network.workspace(samples),
                     input: zeros(network.input_len()),

@@ -6,6 +6,8 @@ mod gemm;
 mod product;
 mod register;
 mod simd;
+mod transpose;
 
 pub(crate) use gemm::{MatMut, MatRef, gemm, gemm_scaled};
 pub(crate) use simd::{Vectorise, dispatch, has_fused_multiply_add, has_wide_gather, vectorised};
+pub(crate) use transpose::columns_from;

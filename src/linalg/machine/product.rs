@@ -21,20 +21,21 @@ use super::register::Register;
 use super::simd::{InstructionSet, Vectorise};
 #[cfg(target_arch = "x86_64")]
 use super::simd::{v3, v4};
+use super::transpose::{WIDEST, transposed};
 use crate::real::Real;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
 /// Bytes of a packed strip: two thirds of a first cache level.
 const STRIP: usize = 32 * 1024;
+/// Widths of a strip up to which rows of B are near enough to one another to be used where they lie.
+const NARROW: usize = 4;
 /// Rows of a block.
 const ROWS: usize = 192;
 /// Rows too few to make up for packing a strip whose rows are contiguous.
 const FEW: usize = 16;
 /// Bytes of A from which it is read from afar: tiles then ask the memory for the rows of the next.
-const FAR: usize = 1024 * 1024;
-/// Lanes of the widest register.
-const WIDEST: usize = 16;
+const FAR: usize = 256 * 1024;
 
 /// C = keep·C + factor·A·B; without `keep` what C held is not read. Element (i, j) of A lies at
 /// `a + i·a_row + j·a_column`, B and C alike, and `c_column` is 1.
@@ -180,7 +181,7 @@ impl<T: Real, R: Register<T>> Job<'_, T, R> {
                         let mut b =
                             product.b.add(depth.start * product.b_row + first * product.b_column);
                         let mut b_row = product.b_row;
-                        let compact = b_row <= most * R::LANES || rows.len() <= FEW;
+                        let compact = b_row <= NARROW * most * R::LANES || rows.len() <= FEW;
                         if product.b_column != 1 || here < width * R::LANES || !compact {
                             self.pack(b, depth.len(), here, memory);
                             b = memory;
@@ -231,14 +232,12 @@ impl<T: Real, R: Register<T>> Job<'_, T, R> {
                 } else if b_row == 1 {
                     for p in (0..depth).step_by(R::LANES) {
                         let here = (depth - p).min(R::LANES);
-                        transpose::<T, R>(
-                            b.add(p),
-                            b_column,
-                            count,
-                            here,
-                            to.add(p * width),
-                            width,
-                        );
+                        let x = transposed::<T, R>(|j| b.add(j * b_column + p), count, here);
+                        for i in 0..R::LANES {
+                            if i < here {
+                                x[i].store(to.add((p + i) * width));
+                            }
+                        }
                     }
                 } else {
                     for p in 0..depth {
@@ -354,46 +353,6 @@ unsafe fn totals<T: Real, R: Register<T>>(mut sums: [R; WIDEST]) -> [T; WIDEST] 
         unsafe { sums[first].store(totals.as_mut_ptr().add(first)) };
     }
     totals
-}
-
-/// Transposes `count` rows of `length` numbers, both at most LANES, to `length` rows of LANES numbers, the last
-/// ones zero.
-///
-/// # Safety
-/// The rows, `from_row` apart, can be read, those `to_row` apart written.
-#[inline(always)]
-unsafe fn transpose<T: Real, R: Register<T>>(
-    from: *const T,
-    from_row: usize,
-    count: usize,
-    length: usize,
-    to: *mut T,
-    to_row: usize,
-) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let mut x = [R::splat(T::zero()); WIDEST];
-        for j in 0..R::LANES {
-            if j < count {
-                x[j] = R::load_first(from.add(j * from_row), length);
-            }
-        }
-        // A perfect shuffle of rows and numbers, for every binary digit of LANES.
-        let mut digit = 1;
-        while digit < R::LANES {
-            let mut y = x;
-            for i in 0..R::LANES / 2 {
-                (y[2 * i], y[2 * i + 1]) = x[i].zip(x[i + R::LANES / 2]);
-            }
-            x = y;
-            digit *= 2;
-        }
-        for i in 0..R::LANES {
-            if i < length {
-                x[i].store(to.add(i * to_row));
-            }
-        }
-    }
 }
 
 /// Room for a strip, aligned to lines of the cache.

@@ -1,0 +1,235 @@
+//! What a device does with the networks of the learned-optimizers paper: one table, in less than nine minutes.
+//!
+//! ```text
+//! cargo run --release --features wgpu --example device_table            # a Vulkan, Metal or DirectX 12 device
+//! cargo run --release --features cuda --example device_table -- cuda    # an NVIDIA device, f32 and f64
+//! cargo run --release --example device_table -- cpu                     # this machine's cores
+//! ```
+//!
+//! `--seconds S` is the time given to each figure (3), `--small` leaves out the large networks (for software devices).
+//! Every figure stands beside its floor: the time its floating-point operations or its bytes would take at
+//! `--tflops` (default 67, an H200's in f32; half of it in f64) and `--bandwidth` TB/s (4.8).
+//!
+//! Not in the table: maximum entropy, which runs on the processor's cores on every device.
+
+#![allow(clippy::print_stdout)]
+
+use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
+use fredholm::{
+    Backend, Cpu, FermionTime, ForwardModel, FrequencyGrid, Front, GaussianMixture, Initialization,
+    NoiseLevel, Predictor, Real, Rlista, SoftThreshold, Stepper, TrainOptions, TrainingSet,
+    UnrolledArchitecture, Whitening,
+};
+use std::time::Instant;
+
+type Outcome<V> = Result<V, Box<dyn std::error::Error>>;
+
+/// How to measure, and the device's limits.
+struct Settings {
+    seconds: f64,
+    small: bool,
+    tflops: f64,
+    bandwidth: f64,
+}
+
+/// One line of the table.
+struct Line {
+    what: String,
+    seconds: f64,
+    flops: f64,
+    bytes: f64,
+}
+
+fn model(m: usize, n: usize) -> Outcome<ForwardModel<f64>> {
+    let tau: Vec<f64> = (0..m).map(|i| 16.0 * i as f64 / (m - 1) as f64).collect();
+    let grid = FrequencyGrid::uniform(-3.0, 3.0, n)?;
+    let noise = Whitening::from_errors(&vec![1e-5; m])?;
+    Ok(ForwardModel::new(&FermionTime::new(16.0)?, &tau, &grid, noise)?)
+}
+
+fn samples<T: Real>(m: usize, n: usize, count: usize) -> Outcome<TrainingSet<T>> {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let noise = NoiseLevel::Uniform(1e-5);
+    Ok(TrainingSet::generate(&GaussianMixture::default(), &model(m, n)?, count, &noise, &mut rng)?)
+}
+
+fn network<T: Real>(m: usize, n: usize, depth: usize) -> Outcome<Rlista<T>> {
+    let shape = UnrolledArchitecture::rlista(m, n, depth);
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    Ok(Rlista::random(shape, SoftThreshold, &Initialization::default(), &mut rng)?)
+}
+
+/// Multiplications and additions of a forward pass for one sample.
+fn forward_flops(m: usize, n: usize, depth: usize) -> f64 {
+    2.0 * (depth * n * m + (depth - 1) * n * n) as f64
+}
+
+/// The median time of `f` over `seconds`, after one call that does not count.
+fn time(seconds: f64, mut f: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
+    f()?;
+    let (begin, mut times) = (Instant::now(), Vec::new());
+    while begin.elapsed().as_secs_f64() < seconds || times.len() < 3 {
+        let start = Instant::now();
+        f()?;
+        times.push(start.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times[times.len() / 2])
+}
+
+/// Seconds of one training step: `together` of them are handed over at once, then waited for.
+fn step<T: Real, B: Backend<T, Rlista<T>>>(
+    device: &B,
+    (m, n, batch): (usize, usize, usize),
+    together: usize,
+    settings: &Settings,
+) -> Outcome<Line> {
+    let set = samples::<T>(m, n, batch.max(1000))?;
+    let options = TrainOptions { batch, learning_rate: 1e-4, ..TrainOptions::default() };
+    let mut stepper = device.stepper(network::<T>(m, n, 10)?, &set, &options)?;
+    let order: Vec<usize> = (0..together * batch).map(|i| i % set.len()).collect();
+    let seconds = time(settings.seconds, || {
+        stepper.run(&order)?;
+        let loss = stepper.loss()?;
+        if loss.is_finite() { Ok(()) } else { Err("the loss is not finite".into()) }
+    })?;
+    let parameters = (10 * n * (n + m) + 10) as f64;
+    let panels = (batch * (2 * m + 6 * 10 * n)) as f64;
+    Ok(Line {
+        what: format!("training step, RLISTA-10, {n} x {m}, batch {batch}"),
+        seconds: seconds / together as f64,
+        flops: 3.0 * forward_flops(m, n, 10) * batch as f64,
+        bytes: (8.0 * parameters + panels) * size_of::<T>() as f64,
+    })
+}
+
+/// Seconds for 10 000 spectra, their data on the device, or on this machine where `carried`.
+fn spectra<T: Real, B: Backend<T, Rlista<T>>>(
+    device: &B,
+    (m, n): (usize, usize),
+    carried: bool,
+    settings: &Settings,
+) -> Outcome<Line> {
+    const COUNT: usize = 10_000;
+    let set = samples::<T>(m, n, COUNT)?;
+    let network = network::<T>(m, n, 6)?;
+    let seconds = if carried {
+        let mut predictor = device.predictor(&network, COUNT)?;
+        time(settings.seconds, || predictor.predict(set.data()).map(drop).map_err(Into::into))?
+    } else {
+        let options = TrainOptions { batch: COUNT, ..TrainOptions::default() };
+        let mut stepper = device.stepper(network, &set, &options)?;
+        let all: Vec<usize> = (0..COUNT).collect();
+        time(settings.seconds, || stepper.evaluate(&all).map(|_| ()).map_err(Into::into))?
+    };
+    let place = if carried { "carried there and back" } else { "resident, with their errors" };
+    Ok(Line {
+        what: format!("{COUNT} spectra, RLISTA-6, {n} x {m}, {place}"),
+        seconds,
+        flops: forward_flops(m, n, 6) * COUNT as f64,
+        bytes: (COUNT * (m + 4 * 6 * n)) as f64 * size_of::<T>() as f64,
+    })
+}
+
+/// The paper's training: 100 000 samples, 150 epochs; behind a front of singular vectors, which shortens the data.
+fn training<T: Real, B: Backend<T, Rlista<T>>>(device: &B, settings: &Settings) -> Outcome<Line> {
+    let (m, n, modes) = (100, 50, 16);
+    let set = samples::<f64>(m, n, 100_000)?;
+    let front = Front::singular(model(m, n)?.kernel(), modes, set.data())?;
+    let raw = samples::<T>(m, n, 100_000)?;
+    let behind = set.conditioned::<T>(&front)?;
+    let mut seconds = [0.0; 2];
+    let mut whole = true;
+    for (set, seconds) in [&raw, &behind].into_iter().zip(&mut seconds) {
+        let options = TrainOptions { learning_rate: 1e-3, ..TrainOptions::default() };
+        let inputs = set.data().nrows();
+        let mut stepper = device.stepper(network::<T>(inputs, n, 10)?, set, &options)?;
+        let order: Vec<usize> = (0..set.len()).map(|i| (i * 7919) % set.len()).collect();
+        let (start, mut epochs) = (Instant::now(), 0);
+        while epochs < 150 && start.elapsed().as_secs_f64() < 10.0 * settings.seconds {
+            stepper.run(&order)?;
+            if !stepper.loss()?.is_finite() {
+                return Err("the loss is not finite".into());
+            }
+            epochs += 1;
+        }
+        whole &= epochs == 150;
+        *seconds = start.elapsed().as_secs_f64() * 150.0 / f64::from(epochs);
+    }
+    let note = if whole { "" } else { ", from fewer epochs" };
+    let steps = 150.0 * (100_000 / 256) as f64;
+    Ok(Line {
+        what: format!(
+            "the paper's training, raw data{note} (behind {modes} modes: {:.2} s)",
+            seconds[1]
+        ),
+        seconds: seconds[0],
+        flops: 3.0 * forward_flops(m, n, 10) * 256.0 * steps,
+        bytes: 8.0 * 75_010.0 * size_of::<T>() as f64 * steps,
+    })
+}
+
+fn table<T: Real, B: Backend<T, Rlista<T>>>(device: &B, settings: &Settings) -> Outcome<()> {
+    let precision = if size_of::<T>() == 4 { "f32" } else { "f64" };
+    println!("\n{}, {precision}", device.name());
+    println!("| what | time | floor | of the floor | GFLOP/s |\n|---|---|---|---|---|");
+    let tflops = if size_of::<T>() == 4 { settings.tflops } else { settings.tflops / 2.0 };
+    let show = |line: Outcome<Line>| match line {
+        Ok(Line { what, seconds, flops, bytes }) => {
+            let floor = (flops / tflops / 1e12).max(bytes / settings.bandwidth / 1e12);
+            println!(
+                "| {what} | {:.3} ms | {:.3} ms | {:.1} | {:.0} |",
+                1e3 * seconds,
+                1e3 * floor,
+                seconds / floor,
+                1e-9 * flops / seconds
+            );
+        }
+        Err(e) => println!("| not measured: {e} | | | | |"),
+    };
+    show(step::<T, B>(device, (100, 50, 256), 100, settings));
+    if settings.small {
+        return Ok(());
+    }
+    show(step::<T, B>(device, (100, 50, 4096), 20, settings));
+    show(step::<T, B>(device, (400, 200, 2048), 10, settings));
+    show(step::<T, B>(device, (800, 400, 10_000), 5, settings));
+    for n in [100, 200, 400] {
+        show(spectra::<T, B>(device, (2 * n, n), false, settings));
+    }
+    show(spectra::<T, B>(device, (800, 400), true, settings));
+    show(training::<T, B>(device, settings));
+    Ok(())
+}
+
+fn main() -> Outcome<()> {
+    let mut settings = Settings { seconds: 3.0, small: false, tflops: 67.0, bandwidth: 4.8 };
+    let mut device = if cfg!(feature = "wgpu") { "wgpu" } else { "cpu" }.to_owned();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut number = || -> Outcome<f64> {
+            let value = arguments.next().ok_or_else(|| format!("{argument}: a number follows"))?;
+            Ok(value.parse().map_err(|_| format!("{argument} {value}: expected a number"))?)
+        };
+        match argument.as_str() {
+            "--seconds" => settings.seconds = number()?,
+            "--tflops" => settings.tflops = number()?,
+            "--bandwidth" => settings.bandwidth = number()?,
+            "--small" => settings.small = true,
+            name @ ("cpu" | "wgpu" | "cuda") => device = name.to_owned(),
+            other => return Err(format!("{other}: expected cpu, wgpu, cuda or an option").into()),
+        }
+    }
+    match device.as_str() {
+        "cpu" => table::<f32, _>(&Cpu, &settings),
+        #[cfg(feature = "wgpu")]
+        "wgpu" => table::<f32, _>(&fredholm::Wgpu::try_new()?, &settings),
+        #[cfg(feature = "cuda")]
+        "cuda" => {
+            let device = fredholm::Cuda::try_new(0)?;
+            table::<f32, _>(&device, &settings)?;
+            table::<f64, _>(&device, &settings)
+        }
+        other => Err(format!("{other}: build with `--features {other}`").into()),
+    }
+}

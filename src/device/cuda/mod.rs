@@ -1,0 +1,122 @@
+//! NVIDIA devices, in `f32` and `f64`: cuBLAS for products, kernels compiled at run time for the rest, a step recorded
+//! once as a CUDA graph.
+//!
+//! **This backend has not run on a GPU yet.** What is known of it: its kernels compile for the H100 (`sm_90`) in both
+//! precisions, the lists of launches it carries out are those the software Vulkan device runs in CI and a plain
+//! interpreter checks to 10⁻¹² in `f64`, and it refuses as documented where there is no driver. The test that holds it
+//! against the CPU's engine is there, `cargo test --features cuda -- --ignored cuda`.
+//!
+//! The driver, cuBLAS and NVRTC are looked for at run time: nothing of CUDA is needed to build, lint or document.
+
+mod machine;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use super::engine::{DevicePredictor, DeviceStepper, Open, Sizes};
+use super::plan::DeviceNetwork;
+use super::{Backend, Formulas};
+use crate::error::{Error, Result};
+use crate::synthetic::TrainingSet;
+use crate::train::TrainOptions;
+use core::fmt;
+use cudarc::driver::CudaContext;
+use machine::{CudaMachine, Number, WORKSPACE};
+use std::sync::Arc;
+
+/// The backend's name in errors.
+const DEVICE: &str = "CUDA";
+
+/// An NVIDIA device: training and inference in `f32` and `f64` of every network with a [`Plan`](crate::Plan).
+///
+/// Products in `f32` are true `f32`: the tensor cores' shorter TF32 is not used.
+///
+/// **Not yet run on a GPU**: see [`Cuda::try_new`] for what it needs, and compare with [`Cpu`](crate::Cpu) before you
+/// rely on it.
+#[derive(Clone)]
+pub struct Cuda {
+    context: Arc<CudaContext>,
+    name: String,
+}
+
+impl fmt::Debug for Cuda {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Cuda").field(&self.name).finish()
+    }
+}
+
+/// What a driver's or library's error becomes.
+fn failed(stage: &'static str) -> impl Fn(&dyn fmt::Display) -> Error {
+    move |reason| Error::DeviceFailed { device: DEVICE, stage, reason: reason.to_string() }
+}
+
+impl Cuda {
+    /// Device number `ordinal`, 0 being the first.
+    ///
+    /// ```no_run
+    /// use fredholm::*;
+    /// # fn run(network: &Rlista<f64>, data: &nalgebra::DMatrix<f64>) -> Result<()> {
+    /// let device = Cuda::try_new(0)?;
+    /// let answers = device.predictor(network, 1000)?.predict(data)?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoDevice`] naming the library that was not found (the driver's `libcuda`, `libcublas`, `libnvrtc`) and
+    /// how to get it, or without a device of this number.
+    pub fn try_new(ordinal: usize) -> Result<Self> {
+        let missing = |missing: String, remedy| Error::NoDevice { device: DEVICE, missing, remedy };
+        machine::libraries(&missing)?;
+        let count = CudaContext::device_count()
+            .map_err(|e| missing(e.to_string(), "install a driver that fits the kernel module"))?;
+        if usize::try_from(count).unwrap_or(0) <= ordinal {
+            let found = format!("device {ordinal} of {count}");
+            return Err(missing(found, "see `nvidia-smi -L` for the devices there are"));
+        }
+        let open = |e: &dyn fmt::Display| failed("opening")(e);
+        let context = CudaContext::new(ordinal).map_err(|e| open(&e))?;
+        machine::use_one_stream(&context);
+        let name = context.name().map_err(|e| open(&e))?;
+        Ok(Cuda { context, name: format!("CUDA ({name})") })
+    }
+}
+
+impl<T: Number> Open<T> for Cuda {
+    type Machine = CudaMachine<T>;
+
+    fn open(&self, sizes: &Sizes, activations: &[Formulas]) -> Result<CudaMachine<T>> {
+        let (free, _) = self.context.mem_get_info().map_err(|e| failed("asking for memory")(&e))?;
+        let others = sizes.data.total(sizes.batch).saturating_mul(size_of::<T>());
+        let others = others.saturating_add(4 * sizes.order).saturating_add(WORKSPACE);
+        sizes.check::<T>(DEVICE, free.saturating_sub(others) / size_of::<T>())?;
+        CudaMachine::new(&self.context, sizes, activations)
+    }
+}
+
+impl<T: Number, N: DeviceNetwork<T>> Backend<T, N> for Cuda {
+    type Stepper<'s> = DeviceStepper<T, N, CudaMachine<T>>;
+    type Predictor<'n>
+        = DevicePredictor<T, CudaMachine<T>>
+    where
+        N: 'n;
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn stepper<'s>(
+        &self,
+        network: N,
+        set: &'s TrainingSet<T>,
+        options: &TrainOptions,
+    ) -> Result<Self::Stepper<'s>> {
+        DeviceStepper::new(self, network, set, options)
+    }
+
+    fn predictor<'n>(&self, network: &'n N, batch: usize) -> Result<Self::Predictor<'n>>
+    where
+        N: 'n,
+    {
+        DevicePredictor::new(self, network, batch)
+    }
+}

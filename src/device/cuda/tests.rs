@@ -1,0 +1,46 @@
+//! What can be tested without a GPU, and, ignored by default, what needs one.
+
+use super::*;
+use crate::device::DeviceActivation;
+use crate::device::battery;
+use crate::prox::{
+    ElasticNet, Huber, NonNegative, OneSidedSoftThreshold, SoftThreshold, SquaredL2,
+};
+
+#[test]
+fn what_is_missing_is_named() {
+    match Cuda::try_new(usize::MAX) {
+        Err(Error::NoDevice { device: "CUDA", missing, remedy }) => {
+            assert!(!missing.is_empty() && !remedy.is_empty());
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+#[ignore = "needs NVRTC"]
+fn kernels_compile_for_the_h100() {
+    let activations = [
+        SoftThreshold.formulas(),
+        OneSidedSoftThreshold.formulas(),
+        NonNegative.formulas(),
+        SquaredL2.formulas(),
+        ElasticNet::new(0.25).unwrap().formulas(),
+        Huber::new(0.1).unwrap().formulas(),
+    ];
+    for scalar in ["float", "double"] {
+        let options = vec!["--gpu-architecture=sm_90".into()];
+        let options = cudarc::nvrtc::CompileOptions { options, ..Default::default() };
+        let text = source::source(scalar, &activations);
+        if let Err(e) = cudarc::nvrtc::compile_ptx_with_opts(text, options) {
+            panic!("{scalar}: {e:?}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs an NVIDIA device"]
+fn it_agrees_with_the_cpu() {
+    let device = Cuda::try_new(0).unwrap_or_else(|e| panic!("{e}"));
+    battery::cuda(&device);
+}

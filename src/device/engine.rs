@@ -1,0 +1,398 @@
+//! Training and inference on a machine: the same for every one of them.
+//!
+//! A step is the same list of launches every time: what differs from step to step stands on the device and is found
+//! by the number of the step, which the last launch counts up. So a step can be recorded once and repeated.
+
+use super::activation::Formulas;
+use super::cpu::check_samples;
+use super::launch::Launch;
+use super::lower::{Layout, Lowering};
+use super::plan::{DeviceNetwork, Plan};
+use super::{Predictor, Stepper};
+use crate::error::{Error, Result, check_finite, check_len, check_not_empty};
+use crate::real::Real;
+use crate::synthetic::TrainingSet;
+use crate::train::TrainOptions;
+use core::fmt;
+use nalgebra::DMatrix;
+
+/// Memory on a device, and what runs there.
+pub trait Machine<T: Real> {
+    /// Launches made ready.
+    type Program;
+
+    /// Writes numbers into the arena.
+    fn write(&mut self, at: usize, values: &[T]) -> Result<()>;
+
+    /// Reads them back, after all that was run.
+    fn read(&mut self, at: usize, values: &mut [T]) -> Result<()>;
+
+    /// Writes numbers into the samples.
+    fn write_data(&mut self, at: usize, values: &[T]) -> Result<()>;
+
+    /// Writes the numbers of the samples of the steps to come, and begins with the first.
+    fn write_order(&mut self, order: &[u32]) -> Result<()>;
+
+    /// Makes launches ready.
+    fn prepare(&mut self, launches: &[Launch<T>]) -> Result<Self::Program>;
+
+    /// Runs them `times` times; may return before they are done.
+    fn run(&mut self, program: &Self::Program, times: usize) -> Result<()>;
+}
+
+/// What a machine needs memory for, in numbers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
+    pub(crate) batch: usize,
+    pub(crate) arena: Need,
+    pub(crate) data: Need,
+    pub(crate) order: usize,
+}
+
+/// Numbers that are needed whatever the batch, and for each of its samples.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Need {
+    pub(crate) fixed: usize,
+    pub(crate) per_sample: usize,
+}
+
+impl Need {
+    /// For a batch.
+    pub(crate) fn total(&self, batch: usize) -> usize {
+        self.per_sample.saturating_mul(batch).saturating_add(self.fixed)
+    }
+}
+
+impl Sizes {
+    /// `Err` unless arena and samples hold at most `most` numbers each; names the size and a batch that fits.
+    pub(crate) fn check<T>(&self, device: &'static str, most: usize) -> Result<()> {
+        let most = most.min(u32::MAX as usize);
+        let bytes = |numbers: usize| (numbers as u64).saturating_mul(size_of::<T>() as u64);
+        let fits = |need: &Need| most.saturating_sub(need.fixed) / need.per_sample.max(1);
+        let batch = fits(&self.arena).min(fits(&self.data));
+        let needs = [("parameters and panels", &self.arena), ("the samples", &self.data)];
+        for (what, need) in needs {
+            let numbers = need.total(self.batch);
+            if numbers > most {
+                return Err(Error::DeviceMemory {
+                    device,
+                    what,
+                    bytes: bytes(numbers),
+                    available: bytes(most),
+                    batch: (batch > 0).then_some(batch),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Opens a machine for these sizes and activations.
+pub(crate) trait Open<T: Real> {
+    type Machine: Machine<T>;
+
+    fn open(&self, sizes: &Sizes, activations: &[Formulas]) -> Result<Self::Machine>;
+}
+
+/// Steps in one run, for which coefficients and losses have room.
+const STEPS: usize = 4096;
+
+/// A network that answers on a device.
+pub struct DevicePredictor<T: Real, M: Machine<T>> {
+    plan: Plan,
+    layout: Layout,
+    machine: M,
+    program: M::Program,
+    /// Where data to answer stand among the samples.
+    staging: usize,
+    /// Data of one panel, sample after sample; then its answers, a panel.
+    buffer: Vec<T>,
+}
+
+impl<T: Real, M: Machine<T>> DevicePredictor<T, M> {
+    pub(super) fn new<N: DeviceNetwork<T>>(
+        device: &impl Open<T, Machine = M>,
+        network: &N,
+        batch: usize,
+    ) -> Result<Self> {
+        check_not_empty("batch", batch, 1)?;
+        let plan = checked(network)?;
+        let count = network.parameters().len();
+        let layout = Layout::new(&plan, count, batch, 0, false)?;
+        let data = Need { fixed: 0, per_sample: plan.input };
+        let sizes = Sizes { batch, arena: layout.need(), data, order: batch };
+        let mut machine = device.open(&sizes, &plan.activations)?;
+        machine.write(layout.parameters, network.parameters())?;
+        let program = prediction(&mut machine, &plan, &layout, 0)?;
+        Ok(DevicePredictor { plan, layout, machine, program, staging: 0, buffer: Vec::new() })
+    }
+}
+
+/// The plan of a network, checked.
+fn checked<T: Real, N: DeviceNetwork<T>>(network: &N) -> Result<Plan> {
+    let plan = network.plan()?;
+    plan.check(network.parameters().len())?;
+    check_len("plan", plan.input, network.input_len(), "the network's input")?;
+    check_len("plan", plan.output.len(), network.output_len(), "the network's output")?;
+    Ok(plan)
+}
+
+/// Data at `staging` to answers.
+fn prediction<T: Real, M: Machine<T>>(
+    machine: &mut M,
+    plan: &Plan,
+    layout: &Layout,
+    staging: usize,
+) -> Result<M::Program> {
+    let mut lowering = Lowering::new(plan, layout);
+    lowering.gather(staging, false);
+    lowering.forward();
+    machine.prepare(&lowering.launches)
+}
+
+impl<T: Real, M: Machine<T>> Predictor<T> for DevicePredictor<T, M> {
+    fn predict(&mut self, data: &DMatrix<T>) -> Result<DMatrix<T>> {
+        let (m, n, batch) = (self.plan.input, self.plan.output.len(), self.layout.batch);
+        check_len("data", data.nrows(), m, "the network's input")?;
+        check_finite("data", data.as_slice())?;
+        let mut answers = DMatrix::zeros(n, data.ncols());
+        let output = self.layout.values + self.plan.output.start * batch;
+        self.buffer.resize(n * batch, T::zero());
+        let columns = answers.as_mut_slice().chunks_mut(n * batch);
+        for (data, answers) in data.as_slice().chunks(m * batch).zip(columns) {
+            // Samples of an earlier panel stand behind a panel that is not full.
+            self.machine.write_data(self.staging, data)?;
+            self.machine.run(&self.program, 1)?;
+            self.machine.read(output, &mut self.buffer)?;
+            for (b, answer) in answers.chunks_exact_mut(n).enumerate() {
+                for (i, a) in answer.iter_mut().enumerate() {
+                    *a = self.buffer[i * batch + b];
+                }
+            }
+        }
+        Ok(answers)
+    }
+}
+
+/// A network in training on a device.
+pub struct DeviceStepper<T: Real, N, M: Machine<T>> {
+    network: N,
+    options: TrainOptions,
+    predictor: DevicePredictor<T, M>,
+    /// Samples of the set.
+    samples: usize,
+    step: M::Program,
+    gradient: M::Program,
+    evaluation: M::Program,
+    steps: usize,
+    /// Steps of the last run, whose losses are still on the device.
+    pending: usize,
+    /// Sum and number of the losses read and not asked for.
+    losses: (f64, usize),
+    order: Vec<u32>,
+}
+
+impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> DeviceStepper<T, N, M> {
+    pub(super) fn new(
+        device: &impl Open<T, Machine = M>,
+        network: N,
+        set: &TrainingSet<T>,
+        options: &TrainOptions,
+    ) -> Result<Self> {
+        options.validate()?;
+        let plan = checked(&network)?;
+        check_len("data", set.data().nrows(), plan.input, "the network's input")?;
+        check_len("weights", set.weights().nrows(), plan.output.len(), "the network's output")?;
+        let (count, batch) = (network.parameters().len(), options.batch);
+        let steps = set.len().div_ceil(batch).clamp(1, STEPS);
+        let layout = Layout::new(&plan, count, batch, steps, true)?;
+        let (data, weights) = (set.data().as_slice(), set.weights().as_slice());
+        let staging = data.len() + weights.len();
+        let sizes = Sizes {
+            batch,
+            arena: layout.need(),
+            data: Need { fixed: staging, per_sample: plan.input },
+            order: steps.saturating_mul(batch),
+        };
+        let mut machine = device.open(&sizes, &plan.activations)?;
+        machine.write(layout.parameters, network.parameters())?;
+        machine.write_data(0, data)?;
+        machine.write_data(data.len(), weights)?;
+
+        let mut lowering = Lowering::new(&plan, &layout);
+        lowering.gather(0, true);
+        lowering.gather_target(data.len());
+        lowering.forward();
+        lowering.loss();
+        let mut evaluation = lowering.launches.clone();
+        evaluation.push(Launch::Advance);
+        lowering.backward(options.l2, &network.penalised());
+        let gradient = lowering.launches.clone();
+        lowering.update(count, options);
+        let step = machine.prepare(&lowering.launches)?;
+        let gradient = machine.prepare(&gradient)?;
+        let evaluation = machine.prepare(&evaluation)?;
+        let program = prediction(&mut machine, &plan, &layout, staging)?;
+        let predictor =
+            DevicePredictor { plan, layout, machine, program, staging, buffer: Vec::new() };
+        Ok(DeviceStepper {
+            network,
+            options: *options,
+            predictor,
+            samples: set.len(),
+            step,
+            gradient,
+            evaluation,
+            steps: 0,
+            pending: 0,
+            losses: (0.0, 0),
+            order: Vec::new(),
+        })
+    }
+
+    /// Hands the numbers of the samples of the next steps to the device.
+    fn write_order(&mut self, samples: &[usize]) -> Result<()> {
+        self.order.clear();
+        self.order.extend(samples.iter().map(|&s| s as u32));
+        self.predictor.machine.write_order(&self.order)
+    }
+
+    /// Reads the losses of the last run.
+    fn collect(&mut self) -> Result<()> {
+        let (sum, count) = self.read_losses(self.pending)?;
+        self.losses.0 += sum;
+        self.losses.1 += count;
+        self.pending = 0;
+        Ok(())
+    }
+
+    fn read_losses(&mut self, count: usize) -> Result<(f64, usize)> {
+        let mut losses = vec![T::zero(); count];
+        let DevicePredictor { machine, layout, .. } = &mut self.predictor;
+        if count > 0 {
+            machine.read(layout.losses, &mut losses)?;
+        }
+        Ok((losses.iter().map(|l| l.as_f64()).sum(), count))
+    }
+
+    fn check(&self, samples: &[usize]) -> Result<()> {
+        check_samples(samples, self.samples)
+    }
+}
+
+impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> Predictor<T> for DeviceStepper<T, N, M> {
+    fn predict(&mut self, data: &DMatrix<T>) -> Result<DMatrix<T>> {
+        self.predictor.predict(data)
+    }
+}
+
+impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> Stepper<T, N> for DeviceStepper<T, N, M> {
+    fn options(&self) -> &TrainOptions {
+        &self.options
+    }
+
+    fn steps(&self) -> usize {
+        self.steps
+    }
+
+    fn run(&mut self, order: &[usize]) -> Result<()> {
+        self.check(order)?;
+        let (batch, capacity) = (self.options.batch, self.predictor.layout.steps);
+        let whole = &order[..order.len() / batch * batch];
+        for part in whole.chunks(capacity * batch) {
+            self.collect()?;
+            self.write_order(part)?;
+            let count = part.len() / batch;
+            let coefficients: Vec<T> = (0..count).flat_map(|s| self.coefficients(s)).collect();
+            let DevicePredictor { machine, layout, .. } = &mut self.predictor;
+            machine.write(layout.coefficients, &coefficients)?;
+            machine.run(&self.step, count)?;
+            self.steps += count;
+            self.pending = count;
+        }
+        Ok(())
+    }
+
+    fn loss(&mut self) -> Result<f64> {
+        self.collect()?;
+        let (sum, count) = core::mem::take(&mut self.losses);
+        Ok(sum / count as f64)
+    }
+
+    fn evaluate(&mut self, samples: &[usize]) -> Result<f64> {
+        check_not_empty("samples", samples.len(), 1)?;
+        self.check(samples)?;
+        self.collect()?;
+        let (batch, capacity) = (self.options.batch, self.predictor.layout.steps);
+        let (whole, rest) = samples.split_at(samples.len() / batch * batch);
+        let mut total = 0.0;
+        for part in whole.chunks(capacity * batch) {
+            self.write_order(part)?;
+            let count = part.len() / batch;
+            self.predictor.machine.run(&self.evaluation, count)?;
+            total += self.read_losses(count)?.0 * batch as f64;
+        }
+        if !rest.is_empty() {
+            let mut padded = rest.to_vec();
+            padded.resize(batch, rest[0]);
+            self.write_order(&padded)?;
+            let mut errors = vec![T::zero(); rest.len()];
+            let DevicePredictor { machine, layout, .. } = &mut self.predictor;
+            machine.run(&self.evaluation, 1)?;
+            machine.read(layout.errors, &mut errors)?;
+            total += errors.iter().map(|e| e.as_f64()).sum::<f64>();
+        }
+        Ok(total / samples.len() as f64)
+    }
+
+    fn gradient(&mut self, samples: &[usize], gradient: &mut [T]) -> Result<f64> {
+        check_len("samples", samples.len(), self.options.batch, "a batch")?;
+        let count = self.network.parameters().len();
+        check_len("gradient", gradient.len(), count, "the network's parameters")?;
+        self.check(samples)?;
+        self.collect()?;
+        self.write_order(samples)?;
+        let DevicePredictor { machine, layout, .. } = &mut self.predictor;
+        machine.run(&self.gradient, 1)?;
+        machine.read(layout.gradient, gradient)?;
+        Ok(self.read_losses(1)?.0)
+    }
+
+    fn network(&mut self) -> Result<&N> {
+        let DevicePredictor { machine, layout, .. } = &mut self.predictor;
+        machine.read(layout.parameters, self.network.parameters_mut())?;
+        Ok(&self.network)
+    }
+
+    fn finish(mut self) -> Result<N> {
+        self.network()?;
+        Ok(self.network)
+    }
+}
+
+impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> DeviceStepper<T, N, M> {
+    /// Adam's rate and correction `ahead` steps from now.
+    fn coefficients(&self, ahead: usize) -> [T; 2] {
+        let TrainOptions { adam, learning_rate, schedule, .. } = &self.options;
+        let step = self.steps + ahead;
+        let rate = learning_rate * schedule.factor(step);
+        let t = i32::try_from(step + 1).unwrap_or(i32::MAX);
+        let first = 1.0 - adam.beta1.powi(t);
+        [T::lit(rate / first), T::lit(1.0 / (1.0 - adam.beta2.powi(t)))]
+    }
+}
+
+impl<T: Real, M: Machine<T>> fmt::Debug for DevicePredictor<T, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DevicePredictor").field("layout", &self.layout).finish_non_exhaustive()
+    }
+}
+
+impl<T: Real, N, M: Machine<T>> fmt::Debug for DeviceStepper<T, N, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeviceStepper")
+            .field("options", &self.options)
+            .field("steps", &self.steps)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,269 @@
+//! The kernels of a device, and what a launch of one is told.
+//!
+//! All numbers live in one arena; places are indices into it. The samples of a set live in another, `data`. Every
+//! kernel is written once in WGSL (`wgpu/*.wgsl`) and once in CUDA C (`cuda/kernels.cu`), and takes what a variant
+//! holds in the order it is written here: places and counts first, then numbers.
+
+use crate::network::Head;
+use crate::real::Real;
+
+/// A parameter that is not there.
+pub(super) const NONE: u32 = u32::MAX;
+/// Threads of a group, in every kernel.
+pub(super) const GROUP: u32 = 256;
+/// Samples that a group of a kernel over samples takes, 8 threads each.
+pub(super) const SAMPLES: u32 = 32;
+/// Side of a tile of a product.
+pub(super) const TILE: u32 = 64;
+/// Most groups of an elementwise kernel; each thread takes several elements beyond.
+const MOST: u32 = 1024;
+
+/// A matrix in the arena: its first element and the distance between rows and columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Matrix {
+    pub(super) at: u32,
+    pub(super) row: u32,
+    pub(super) column: u32,
+}
+
+impl Matrix {
+    /// Contiguous rows, `row` apart.
+    pub(super) fn rows(at: u32, row: u32) -> Self {
+        Matrix { at, row, column: 1 }
+    }
+
+    pub(super) fn transposed(self) -> Self {
+        Matrix { row: self.column, column: self.row, ..self }
+    }
+}
+
+/// One launch of one kernel.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Launch<T> {
+    /// to(f, b) = data(source + s·features + f) for the b-th sample s of the step's batch, or for s = b where
+    /// not `ordered`.
+    Gather { source: u32, features: u32, to: u32, batch: u32, ordered: bool },
+    /// C = A B, or C += A B: m × k times k × n; C has contiguous rows.
+    Product { m: u32, n: u32, k: u32, a: Matrix, b: Matrix, c: Matrix, accumulate: bool },
+    /// to(r, c) = from(r).
+    FillRows { from: u32, to: u32, rows: u32, columns: u32 },
+    /// to(r) = scale Σ_c from(r, c); where `by_step`, to is moved on by the number of the step.
+    SumRows { from: u32, to: u32, rows: u32, columns: u32, by_step: bool, scale: T },
+    /// x = (1−η) before + η f(z; θ).
+    Activate {
+        activation: usize,
+        z: u32,
+        before: u32,
+        out: u32,
+        theta: u32,
+        count: u32,
+        relaxation: T,
+    },
+    /// With δ = ∂L/∂x: ∂L/∂z = η δ f′(z); ∂L/∂before (+)= (1−η) δ; group g's sum of η δ ∂f/∂θ into partials + g,
+    /// `groups` of them.
+    ActivateBack {
+        activation: usize,
+        z: u32,
+        delta: u32,
+        d_z: u32,
+        d_before: u32,
+        add: bool,
+        theta: u32,
+        partials: u32,
+        groups: u32,
+        count: u32,
+        relaxation: T,
+    },
+    /// a = head(z), sample by sample, 1/Σ kept in `inverse`.
+    HeadForward { head: Head, z: u32, out: u32, inverse: u32, rows: u32, batch: u32 },
+    /// ∂L/∂z from ∂L/∂a.
+    HeadBack { head: Head, out: u32, delta: u32, d_z: u32, inverse: u32, rows: u32, batch: u32 },
+    /// errors(b) = ‖a_b − ã_b‖, δ = scale (a − ã)/‖a − ã‖, 0 where that is 0.
+    Loss { out: u32, target: u32, delta: u32, errors: u32, rows: u32, batch: u32, scale: T },
+    /// to(r) (+)= Σ_k taps(k, r − k) over the positions there are; rows of `batch` numbers.
+    Overlap { taps: u32, to: u32, kernel: u32, positions: u32, batch: u32, add: bool },
+    /// to(i) (+)= factor · from(i).
+    AddScaled { from: u32, to: u32, count: u32, add: bool, factor: T },
+    /// Adam's update of the step, unless its loss is not finite; rate and correction of step t stand at
+    /// coefficients + 2t.
+    Adam {
+        parameters: u32,
+        gradient: u32,
+        m: u32,
+        v: u32,
+        count: u32,
+        coefficients: u32,
+        losses: u32,
+        beta1: T,
+        beta2: T,
+        epsilon: T,
+    },
+    /// Negative numbers to zero.
+    Project { at: u32, count: u32 },
+    /// The next step.
+    Advance,
+}
+
+/// The kernels, by the name of their entry points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Kernel {
+    Gather,
+    Product,
+    FillRows,
+    SumRows,
+    /// One for each activation.
+    Activate(usize),
+    ActivateBack(usize),
+    Softmax,
+    SoftmaxBack,
+    Normalise,
+    NormaliseBack,
+    Loss,
+    Overlap,
+    AddScaled,
+    Adam,
+    Project,
+    Advance,
+}
+
+/// What a device is handed: kernel, places and counts, numbers, and the groups of threads.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Encoded<T> {
+    pub(super) kernel: Kernel,
+    pub(super) words: Vec<u32>,
+    pub(super) numbers: Vec<T>,
+    pub(super) groups: (u32, u32),
+}
+
+/// Groups of an elementwise kernel.
+pub(super) fn elementwise(count: u32) -> u32 {
+    count.div_ceil(GROUP).clamp(1, MOST)
+}
+
+impl<T: Real> Launch<T> {
+    /// What a device is handed. `batch` numbers a row.
+    pub(super) fn encode(&self) -> Encoded<T> {
+        use Launch::*;
+        let encoded = |kernel, words: &[u32], numbers: &[T], groups| Encoded {
+            kernel,
+            words: words.to_vec(),
+            numbers: numbers.to_vec(),
+            groups,
+        };
+        let flag = u32::from;
+        match *self {
+            Gather { source, features, to, batch, ordered } => encoded(
+                Kernel::Gather,
+                &[source, features, to, batch, flag(ordered)],
+                &[],
+                (elementwise(features * batch), 1),
+            ),
+            Product { m, n, k, a, b, c, accumulate } => encoded(
+                Kernel::Product,
+                &[
+                    m,
+                    n,
+                    k,
+                    a.at,
+                    a.row,
+                    a.column,
+                    b.at,
+                    b.row,
+                    b.column,
+                    c.at,
+                    c.row,
+                    flag(accumulate),
+                ],
+                &[],
+                (n.div_ceil(TILE), m.div_ceil(TILE)),
+            ),
+            FillRows { from, to, rows, columns } => encoded(
+                Kernel::FillRows,
+                &[from, to, rows, columns],
+                &[],
+                (elementwise(rows * columns), 1),
+            ),
+            SumRows { from, to, rows, columns, by_step, scale } => encoded(
+                Kernel::SumRows,
+                &[from, to, rows, columns, flag(by_step)],
+                &[scale],
+                (rows.clamp(1, MOST), 1),
+            ),
+            Activate { activation, z, before, out, theta, count, relaxation } => encoded(
+                Kernel::Activate(activation),
+                &[z, before, out, theta, count],
+                &[relaxation],
+                (elementwise(count), 1),
+            ),
+            ActivateBack {
+                activation,
+                z,
+                delta,
+                d_z,
+                d_before,
+                add,
+                theta,
+                partials,
+                groups,
+                count,
+                relaxation,
+            } => encoded(
+                Kernel::ActivateBack(activation),
+                &[z, delta, d_z, d_before, flag(add), theta, partials, count],
+                &[relaxation],
+                (groups, 1),
+            ),
+            HeadForward { head, z, out, inverse, rows, batch } => encoded(
+                if head == Head::Softmax { Kernel::Softmax } else { Kernel::Normalise },
+                &[z, out, inverse, rows, batch],
+                &[],
+                (batch.div_ceil(SAMPLES), 1),
+            ),
+            HeadBack { head, out, delta, d_z, inverse, rows, batch } => encoded(
+                if head == Head::Softmax { Kernel::SoftmaxBack } else { Kernel::NormaliseBack },
+                &[out, delta, d_z, inverse, rows, batch],
+                &[],
+                (batch.div_ceil(SAMPLES), 1),
+            ),
+            Loss { out, target, delta, errors, rows, batch, scale } => encoded(
+                Kernel::Loss,
+                &[out, target, delta, errors, rows, batch],
+                &[scale],
+                (batch.div_ceil(SAMPLES), 1),
+            ),
+            Overlap { taps, to, kernel, positions, batch, add } => encoded(
+                Kernel::Overlap,
+                &[taps, to, kernel, positions, batch, flag(add)],
+                &[],
+                (elementwise((positions + kernel - 1) * batch), 1),
+            ),
+            AddScaled { from, to, count, add, factor } => encoded(
+                Kernel::AddScaled,
+                &[from, to, count, flag(add)],
+                &[factor],
+                (elementwise(count), 1),
+            ),
+            Adam {
+                parameters,
+                gradient,
+                m,
+                v,
+                count,
+                coefficients,
+                losses,
+                beta1,
+                beta2,
+                epsilon,
+            } => encoded(
+                Kernel::Adam,
+                &[parameters, gradient, m, v, count, coefficients, losses],
+                &[beta1, beta2, epsilon],
+                (elementwise(count), 1),
+            ),
+            Project { at, count } => {
+                encoded(Kernel::Project, &[at, count], &[], (elementwise(count), 1))
+            }
+            Advance => encoded(Kernel::Advance, &[], &[], (1, 1)),
+        }
+    }
+}

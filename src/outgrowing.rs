@@ -1,0 +1,115 @@
+//! Outgrowing one core, one machine: what to switch on when, and what to expect of it.
+//!
+//! # Which feature when
+//!
+//! | you have | use | what it does |
+//! |---|---|---|
+//! | one machine | `rayon` (default) | threads over chunks of a batch, spectra, bins, samples to generate: the same bits for any number of threads |
+//! | machines with MPI | `mpi`: [`Training::with_communicator`](crate::Training::with_communicator), [`PreparedMaxEnt::solve_shared`](crate::PreparedMaxEnt::solve_shared) over an `MpiCommunicator` | every rank takes its share of each batch, or of the spectra |
+//! | machines with something else | a [`Communicator`](crate::Communicator) of your own: four methods | the same |
+//! | a graphics card | `wgpu`: `Wgpu` (Vulkan, Metal, DirectX 12; `f32`); `cuda`: `Cuda` (NVIDIA; `f32`, `f64`), through [`train_on`](crate::train_on) | parameters, samples and steps stay on the device |
+//! | another device for whole training steps | a [`Backend`](crate::Backend) of your own | the same |
+//!
+//! A rule of thumb: threads first, they share memory and one gradient. Ranks pay from the second machine on; on
+//! each, one rank a socket with `rayon`'s threads inside it sums less than one rank a core. Offload when a
+//! step is large: one small product after the other is slower on a device than here.
+//!
+//! # What ranks promise
+//!
+//! - *Training.* A batch is cut into one share for each rank; gradients and losses are summed in one message of as
+//!   many numbers as there are parameters, and every rank takes the same step. The same result as on one rank to
+//!   rounding; the same bits every time for a fixed number of ranks, as far as the library's sums keep their
+//!   order (those of this crate do, and those of Open MPI for one number of ranks and one length).
+//! - *Continuation.* Spectra are dealt out in whole groups of eight: the same bits for any number of ranks.
+//! - *Ends.* Divergence, patience and an observer's stop on one rank end the run on all; bad input on one is an
+//!   error on all. A process that dies takes an MPI run with it; what was saved after an epoch
+//!   ([`TrainingState`](crate::TrainingState)) goes on with the bits of a run that was never interrupted. The
+//!   example `distributed` does this.
+//!
+//! # Measured
+//!
+//! ```sh
+//! cargo build --release --features mpi,serde --example distributed
+//! mpirun -n 4 target/release/examples/distributed --scaling yes
+//! ```
+//!
+//! prints, for 1, 2, 4, … of its ranks, a training step that grows with them and one that does not, continuation that
+//! grows with them, the time of sums of all lengths, and the model below with its constants fitted to these. On one
+//! machine ranks share cores, caches and memory, and where there are more of them than cores each has a part of one: four
+//! ranks on two cores do at best half of what four cores would, and less where one waits for another that is not
+//! running.
+//!
+//! On two cores that had other work to do, one thread a rank, Open MPI 4.1: a step of RLISTA-10 over 256 fresh samples
+//! (100 times, 50 frequencies, `f32`) 1.2 ms on one rank; a sum of 262 kB over two ranks 42 µs, a few per cent of it;
+//! the model's constants 0.24 µs and 4.2 GB/s. How steps scale can be measured on a machine that is idle only.
+//!
+//! # Devices
+//!
+//! A network goes to a device as a [`Plan`](crate::Plan) of its operations, with parameters, Adam's moments and the
+//! whole training set. A step is a fixed list of some 60 launches for ten layers (samples gathered by their shuffled
+//! numbers, products, activations, loss, reverse mode, Adam); an epoch is that list repeated, recorded once as a CUDA
+//! graph or submitted many steps at a time, and what comes back are the losses, once a run, and the parameters. Between two
+//! ranks of a run, or for an optimiser of your own, [`Stepper::gradient`](crate::Stepper::gradient) hands the
+//! gradient back.
+//!
+//! - *Which.* `cuda` on NVIDIA devices: products by cuBLAS in true `f32` (no TF32) or `f64`. `wgpu` anywhere else: its
+//!   products are this crate's, in tiles of 64 × 64, and so slower than a maker's.
+//! - *When.* Below some 10⁷ operations a step (batches of 256 at n = 50 have 10⁸) the launches take longer than the
+//!   work; a device wants large batches, wide networks, or both.
+//! - *Memory.* 4 p numbers for p parameters; (m + n) a sample of the set; 2 (m + 2 L n) + n + 2 a sample of a batch for an
+//!   unrolled network: 72 kB in `f32` at m = 800, n = 400, L = 10, so 0.72 GB for a batch of 10 000. Too large a batch is an
+//!   error that names one that fits.
+//! - *Floors.* A step of RLISTA-10 at m = 800, n = 400 with 10 000 samples has 0.29 · 10¹² operations: 4.3 ms at the
+//!   67 TFLOP/s that an H200's maker states for `f32`. With 256 samples at m = 100, n = 50 it has 0.11 · 10⁹, 2 µs,
+//!   and its time is that of 60 launches.
+//! - *Measured.* Nothing yet on a GPU: `cuda` has only been compiled and run on an emulated driver, `wgpu` run on Mesa's
+//!   software device, where both agree with the processor's engine, gradients and a hundred steps, to 10⁻⁴ in `f32` and
+//!   10⁻¹² in `f64`. `cargo run --release --features wgpu,cuda --example device_table -- cuda` prints the table of
+//!   steps, training and inference beside these floors.
+//! - *Not there.* Maximum entropy, noise drawn anew at every step, streamed samples, learned relaxations and thresholds
+//!   of each component.
+//!
+//! # A thousand ranks
+//!
+//! A sum of n bytes over P ranks takes about T = 2 log₂P · latency + 2 n (P − 1)/P / bandwidth: Rabenseifner's
+//! algorithm, without the additions. A step over a fixed number of samples a rank takes what it takes alone, and T.
+//! RLISTA-10 with 100 times and 50 frequencies has 75 010 parameters, n = 300 kB in `f32`; between machines with
+//! links of 100 Gbit/s and a latency of 2 µs, as makers state them, and a step of 1 ms (256 samples on one core):
+//!
+//! | ranks | T | efficiency of 256 samples a rank | of 1024 (4 ms) |
+//! |---|---|---|---|
+//! | 2 | 28 µs | 97 % | 99 % |
+//! | 10 | 57 µs | 95 % | 99 % |
+//! | 100 | 74 µs | 93 % | 98 % |
+//! | 1000 | 88 µs | 92 % | 98 % |
+//!
+//! The bandwidth's part hardly grows beyond ten ranks, the latency's by 13 µs with every factor of ten. What a batch of
+//! 256 000 samples is worth to the training is another question: the gradient's noise falls with its root, and past
+//! some size so does what a step gains. Continuation sends each spectrum's data once and its answer once, (m + n + 4)
+//! numbers, against some 0.3 ms of work on one core: rank 0's link carries some 10⁷ spectra a second at n + m = 150.
+//!
+//! # Memory
+//!
+//! A stored sample of m data and n weights takes (m + n) times the size of its scalar: in `f32` with m = 100 and
+//! n = 50 that is 600 bytes, 60 MB for the 100 000 of the learned-optimizers paper. A [`TrainingSet`](crate::TrainingSet)
+//! is whole on every rank. A [`SampleStream`](crate::SampleStream) stores none: it takes (m + n) · c + m numbers of
+//! `f64` for each chunk of c samples, 78 kB for c = 64, and the order of one epoch, 8 bytes a sample of it.
+//!
+//! A training run takes 5 + k times its p parameters (the network, Adam's two moments, the last sound and the best
+//! weights, k chunks of a batch), and two more with several ranks, each of which has chunks for its share alone. A chunk
+//! of c samples has (2 L + 1) n c numbers of an L-layer network and (m + 2 n) c of its own.
+//!
+//! # 10⁹ samples
+//!
+//! - *Stored* they are 600 GB, with 800 times and 400 frequencies 4.8 TB: more than most memories, and no better than
+//!   fresh ones, which are never seen twice.
+//! - *Streamed* they are 1000 epochs of 10⁶, none of them kept: 8 MB for the order of an epoch on each rank, and the
+//!   chunks. Every sample of every step has a random stream of its own, so that ranks need no word about them.
+//! - *Work.* A sample takes 2 (m n + n²) floating-point operations a layer forward and twice that backward: for
+//!   RLISTA-10 at m = 100, n = 50, 3 · 10 · 2 · 7500 = 0.45 Mflop, and 29 Mflop at m = 800, n = 400. 10⁹ samples are
+//!   4.5 · 10¹⁴ and 2.9 · 10¹⁶.
+//! - *Time.* At 100 GFLOP/s, what one recent core does in `f32`, that is 1.3 hours for the smaller, 3.4 days for the
+//!   larger, and five minutes of a thousand cores for it, a few per cent more with the sums (its 4.8 · 10⁶ parameters take
+//!   3 ms a step, 256 samples 74 ms). A step of the smaller with 256 fresh samples was measured at 1.2 ms on one core, draws
+//!   included: 1.3 hours. A device that keeps 10 TFLOP/s busy needs 48 minutes for the larger, if samples are drawn where it
+//!   trains, which no backend does yet.
