@@ -10,13 +10,15 @@
 use fredholm::nalgebra::DMatrix;
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
-    ErrorSummary, FermionTime, ForwardModel, FrequencyGrid, GaussianMixture, Lmmse, Nnls,
-    NoiseLevel, OneSidedSoftThreshold, Problem, ProximalGradient, Ridge, RidgeRule, Solver,
-    TrainingSet, Whitening,
+    ErrorSummary, GaussianMixture, Lmmse, Nnls, NoiseLevel, OneSidedSoftThreshold, Problem,
+    ProximalGradient, Ridge, RidgeRule, Solver, TrainingSet,
 };
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
+
+#[path = "common/paper.rs"]
+mod paper;
 
 type Outcome<V> = Result<V, Box<dyn Error>>;
 
@@ -37,11 +39,7 @@ fn main() -> Outcome<()> {
             _ => return Err(format!("unknown option {name}").into()),
         }
     }
-    let tau: Vec<f64> = (0..100).map(|i| 16.0 * f64::from(i) / 99.0).collect();
-    let grid = FrequencyGrid::uniform(-3.0, 3.0, 50)?;
-    let whitening = Whitening::from_errors(&[noise; 100])?;
-    let model = ForwardModel::new(&FermionTime::new(16.0)?, &tau, &grid, whitening)?;
-    let model = Arc::new(model);
+    let model = Arc::new(paper::model(noise)?);
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let (mixture, level) = (GaussianMixture::default(), NoiseLevel::Uniform(noise));
     let mut set = |n| TrainingSet::generate(&mixture, &model, n, &level, &mut rng);

@@ -202,7 +202,17 @@ fn table<T: Real, B: Backend<T, Rlista<T>>>(device: &B, settings: &Settings) -> 
     Ok(())
 }
 
-fn main() -> Outcome<()> {
+fn main() -> std::process::ExitCode {
+    match run() {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(e) => {
+            println!("device_table: {e}");
+            std::process::ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Outcome<()> {
     let mut settings = Settings { seconds: 3.0, small: false, tflops: 67.0, bandwidth: 4.8 };
     let mut device = if cfg!(feature = "wgpu") { "wgpu" } else { "cpu" }.to_owned();
     let mut arguments = std::env::args().skip(1);

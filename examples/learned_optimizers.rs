@@ -13,16 +13,18 @@
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
     ConvolutionArchitecture, ConvolutionNetwork, DataConsistent, DenseArchitecture, DenseNetwork,
-    EpochInfo, ErrorSummary, Estimator, FermionTime, ForwardModel, FrequencyGrid, Front,
-    GaussianMixture, Head, Headed, Initialization, Network, NoiseLevel, Problem, Rlista,
-    SampleStream, SoftThreshold, Solution, Solver, TrainOptions, TrainingSet, UnrolledArchitecture,
-    WeightDistribution, Whitening, train,
+    EpochInfo, ErrorSummary, Estimator, ForwardModel, Front, GaussianMixture, Head, Headed,
+    Initialization, Network, NoiseLevel, Problem, Rlista, SampleStream, SoftThreshold, Solution,
+    Solver, TrainOptions, TrainingSet, UnrolledArchitecture, WeightDistribution, train,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use std::error::Error;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
+
+#[path = "common/paper.rs"]
+mod paper;
 
 type Outcome<V> = Result<V, Box<dyn Error>>;
 
@@ -82,13 +84,7 @@ struct Setting {
 
 impl Setting {
     fn new(options: Options) -> Outcome<Self> {
-        let (beta, times) = (16.0, 100);
-        let tau: Vec<f64> = (0..times).map(|i| beta * i as f64 / (times - 1) as f64).collect();
-        let grid = FrequencyGrid::uniform(-3.0, 3.0, 50)?;
-        // The noise of the problems to come; the fingerprint does not contain it.
-        let whitening = Whitening::from_errors(&vec![options.noise.max(1e-12); times])?;
-        let model = ForwardModel::new(&FermionTime::new(beta)?, &tau, &grid, whitening)?;
-        let model = Arc::new(model);
+        let model = Arc::new(paper::model(options.noise)?);
         let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
         let (mixture, noise) = (GaussianMixture::default(), NoiseLevel::Uniform(options.noise));
         let mut set = |samples| TrainingSet::generate(&mixture, &model, samples, &noise, &mut rng);

@@ -8,17 +8,20 @@
 //! its whole decay of the learning rate, 0.9¹⁵, is spread over the run. `--samples 100000 --epochs 150` is
 //! the paper's own length. Single precision. `--modes k` is the better recipe: the network sees the k
 //! leading singular coordinates of the data, starts small, and its learning rate falls along a cosine. `--learn`
-//! names what else is learned: a relaxation η of every layer, a threshold of every component.
+//! names what else is learned: a relaxation η of every layer, a threshold of every component. Below each row, how many
+//! layers do the work (`DepthProfile`) and the error of the network cut off after each.
 
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
-    FermionTime, ForwardModel, FrequencyGrid, Front, GaussianMixture, NoiseLevel, Rlista,
-    RlistaConfig, Thresholds, TrainOptions, TrainingSet, Whitening,
+    Front, GaussianMixture, NoiseLevel, Rlista, RlistaConfig, Thresholds, TrainOptions, TrainingSet,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use std::error::Error;
 use std::ops::ControlFlow;
 use std::time::Instant;
+
+#[path = "common/paper.rs"]
+mod paper;
 
 struct Arguments {
     samples: usize,
@@ -69,12 +72,7 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
 #[allow(clippy::print_stdout)]
 fn main() -> Result<(), Box<dyn Error>> {
     let a = arguments()?;
-    let (beta, times) = (16.0, 100);
-    let tau: Vec<f64> = (0..times).map(|i| beta * i as f64 / (times - 1) as f64).collect();
-    let grid = FrequencyGrid::uniform(-3.0, 3.0, 50)?;
-    // The noise of the problems to come; the fingerprint does not contain it.
-    let whitening = Whitening::from_errors(&vec![a.noise.max(1e-12); times])?;
-    let model = ForwardModel::new(&FermionTime::new(beta)?, &tau, &grid, whitening)?;
+    let model = paper::model(a.noise)?;
     let (mixture, noise) = (GaussianMixture::default(), NoiseLevel::Uniform(a.noise));
 
     println!("RLISTA-{}, {} samples, {} epochs, noise {:e}", a.depth, a.samples, a.epochs, a.noise);
@@ -122,6 +120,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             report.training_loss,
             1e3 * seconds / report.steps as f64,
             report.status
+        );
+        let profile = estimator.depth_profile(&test)?;
+        let errors: Vec<String> = profile.errors.iter().map(|e| format!("{e:.3}")).collect();
+        println!(
+            "      effective depth {:.2}; error after 0, 1, ... layers: {}",
+            profile.effective_depth(),
+            errors.join(" ")
         );
     }
     Ok(())

@@ -2,13 +2,14 @@
 
 use fredholm::nalgebra::DMatrix;
 use fredholm::{
-    Adjoint, AdjointSolver, Alone, Bins, BosonTimeSymmetric, BoxConstraint, Bryan, Chi2Kink,
-    Communicator, Cp, Curvature, DataConsistent, DefaultModel, DefaultPeak, Density, Entropy,
-    Error, FermionMatsubara, FermionTime, FewPeaks, FixedAlpha, ForwardModel, FrequencyGrid,
-    FromFn, GaussianMixture, Gcv, Historic, IterationOptions, Kernel, KineticSearch, Laplace,
-    LineFit, Lmmse, MaxEnt, Measurement, PeakRange, PositiveNegativeEntropy, Problem,
-    ProximalGradient, ProximalGradientMap, Simplex, SoftThreshold, Solver, Spectrum, SumRule,
-    Thresholds, TrainingSet, Transformed, Unrolled, UnrolledArchitecture, Whitening, WithRows,
+    Adjoint, AdjointSolver, Alone, Backend, Bins, BosonTimeSymmetric, BoxConstraint, Bryan,
+    Chi2Kink, Communicator, Cp, Cpu, Curvature, DataConsistent, DefaultModel, DefaultPeak, Density,
+    DeviceNetwork, Entropy, Error, FermionMatsubara, FermionTime, FewPeaks, FixedAlpha,
+    ForwardModel, FrequencyGrid, FromFn, GaussianMixture, Gcv, Historic, IterationOptions, Kernel,
+    KineticSearch, Laplace, LineFit, Lmmse, MaxEnt, Measurement, PeakRange,
+    PositiveNegativeEntropy, Predictor, Problem, ProximalGradient, ProximalGradientMap, Simplex,
+    SoftThreshold, Solver, Spectrum, SumRule, Thresholds, TrainingSet, Transformed, Unrolled,
+    UnrolledArchitecture, Whitening, WithRows,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
@@ -468,4 +469,25 @@ fn ranks_that_are_not_there() {
     ] {
         says(&result.unwrap_err(), &[name]);
     }
+}
+
+#[test]
+fn networks_and_devices_that_do_not_fit() {
+    let plain = UnrolledArchitecture::<f64>::rlista(2, 3, 2);
+    let network = |shape: UnrolledArchitecture| {
+        let parameters = vec![0.5; shape.parameter_count().unwrap()];
+        Unrolled::from_parameters(shape, SoftThreshold, parameters).unwrap()
+    };
+    for shape in [
+        UnrolledArchitecture { thresholds: Thresholds::PerComponent, ..plain },
+        UnrolledArchitecture { learned_relaxation: true, ..plain },
+    ] {
+        says(&network(shape).plan().unwrap_err(), &["network", "device"]);
+    }
+    let plan = network(plain).plan().unwrap();
+    says(&plan.check(3).unwrap_err(), &["plan", "parameters"]);
+    says(&Cpu.predictor(&network(plain), 0).map(drop).unwrap_err(), &["batch"]);
+    let network = network(plain);
+    let mut predictor = Cpu.predictor(&network, 8).unwrap();
+    says(&predictor.predict(&DMatrix::zeros(3, 1)).unwrap_err(), &["data", "3", "2"]);
 }

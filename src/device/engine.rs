@@ -2,6 +2,8 @@
 //!
 //! A step is the same list of launches every time: what differs from step to step stands on the device and is found
 //! by the number of the step, which the last launch counts up. So a step can be recorded once and repeated.
+// Seen from outside through the types of a device, where there is one.
+#![cfg_attr(not(any(feature = "wgpu", feature = "cuda")), allow(unreachable_pub))]
 
 use super::activation::Formulas;
 use super::cpu::check_samples;

@@ -3,20 +3,17 @@
 //! All numbers live in one arena; places are indices into it. The samples of a set live in another, `data`. Every
 //! kernel is written once in WGSL (`wgpu/*.wgsl`) and once in CUDA C (`cuda/kernels.cu`), and takes what a variant
 //! holds in the order it is written here: places and counts first, then numbers.
+// Seen from outside through the types of a device, where there is one.
+#![cfg_attr(not(any(feature = "wgpu", feature = "cuda")), allow(unreachable_pub))]
 
 use crate::network::Head;
-use crate::real::Real;
 
 /// A parameter that is not there.
 pub(super) const NONE: u32 = u32::MAX;
 /// Threads of a group, in every kernel.
 pub(super) const GROUP: u32 = 256;
-/// Samples that a group of a kernel over samples takes, 8 threads each.
-pub(super) const SAMPLES: u32 = 32;
-/// Side of a tile of a product.
-pub(super) const TILE: u32 = 64;
 /// Most groups of an elementwise kernel; each thread takes several elements beyond.
-const MOST: u32 = 1024;
+pub(super) const MOST: u32 = 1024;
 
 /// A matrix in the arena: its first element and the distance between rows and columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,166 +101,7 @@ pub enum Launch<T> {
     Advance,
 }
 
-/// The kernels, by the name of their entry points.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Kernel {
-    Gather,
-    Product,
-    FillRows,
-    SumRows,
-    /// One for each activation.
-    Activate(usize),
-    ActivateBack(usize),
-    Softmax,
-    SoftmaxBack,
-    Normalise,
-    NormaliseBack,
-    Loss,
-    Overlap,
-    AddScaled,
-    Adam,
-    Project,
-    Advance,
-}
-
-/// What a device is handed: kernel, places and counts, numbers, and the groups of threads.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Encoded<T> {
-    pub(super) kernel: Kernel,
-    pub(super) words: Vec<u32>,
-    pub(super) numbers: Vec<T>,
-    pub(super) groups: (u32, u32),
-}
-
 /// Groups of an elementwise kernel.
 pub(super) fn elementwise(count: u32) -> u32 {
     count.div_ceil(GROUP).clamp(1, MOST)
-}
-
-impl<T: Real> Launch<T> {
-    /// What a device is handed. `batch` numbers a row.
-    pub(super) fn encode(&self) -> Encoded<T> {
-        use Launch::*;
-        let encoded = |kernel, words: &[u32], numbers: &[T], groups| Encoded {
-            kernel,
-            words: words.to_vec(),
-            numbers: numbers.to_vec(),
-            groups,
-        };
-        let flag = u32::from;
-        match *self {
-            Gather { source, features, to, batch, ordered } => encoded(
-                Kernel::Gather,
-                &[source, features, to, batch, flag(ordered)],
-                &[],
-                (elementwise(features * batch), 1),
-            ),
-            Product { m, n, k, a, b, c, accumulate } => encoded(
-                Kernel::Product,
-                &[
-                    m,
-                    n,
-                    k,
-                    a.at,
-                    a.row,
-                    a.column,
-                    b.at,
-                    b.row,
-                    b.column,
-                    c.at,
-                    c.row,
-                    flag(accumulate),
-                ],
-                &[],
-                (n.div_ceil(TILE), m.div_ceil(TILE)),
-            ),
-            FillRows { from, to, rows, columns } => encoded(
-                Kernel::FillRows,
-                &[from, to, rows, columns],
-                &[],
-                (elementwise(rows * columns), 1),
-            ),
-            SumRows { from, to, rows, columns, by_step, scale } => encoded(
-                Kernel::SumRows,
-                &[from, to, rows, columns, flag(by_step)],
-                &[scale],
-                (rows.clamp(1, MOST), 1),
-            ),
-            Activate { activation, z, before, out, theta, count, relaxation } => encoded(
-                Kernel::Activate(activation),
-                &[z, before, out, theta, count],
-                &[relaxation],
-                (elementwise(count), 1),
-            ),
-            ActivateBack {
-                activation,
-                z,
-                delta,
-                d_z,
-                d_before,
-                add,
-                theta,
-                partials,
-                groups,
-                count,
-                relaxation,
-            } => encoded(
-                Kernel::ActivateBack(activation),
-                &[z, delta, d_z, d_before, flag(add), theta, partials, count],
-                &[relaxation],
-                (groups, 1),
-            ),
-            HeadForward { head, z, out, inverse, rows, batch } => encoded(
-                if head == Head::Softmax { Kernel::Softmax } else { Kernel::Normalise },
-                &[z, out, inverse, rows, batch],
-                &[],
-                (batch.div_ceil(SAMPLES), 1),
-            ),
-            HeadBack { head, out, delta, d_z, inverse, rows, batch } => encoded(
-                if head == Head::Softmax { Kernel::SoftmaxBack } else { Kernel::NormaliseBack },
-                &[out, delta, d_z, inverse, rows, batch],
-                &[],
-                (batch.div_ceil(SAMPLES), 1),
-            ),
-            Loss { out, target, delta, errors, rows, batch, scale } => encoded(
-                Kernel::Loss,
-                &[out, target, delta, errors, rows, batch],
-                &[scale],
-                (batch.div_ceil(SAMPLES), 1),
-            ),
-            Overlap { taps, to, kernel, positions, batch, add } => encoded(
-                Kernel::Overlap,
-                &[taps, to, kernel, positions, batch, flag(add)],
-                &[],
-                (elementwise((positions + kernel - 1) * batch), 1),
-            ),
-            AddScaled { from, to, count, add, factor } => encoded(
-                Kernel::AddScaled,
-                &[from, to, count, flag(add)],
-                &[factor],
-                (elementwise(count), 1),
-            ),
-            Adam {
-                parameters,
-                gradient,
-                m,
-                v,
-                count,
-                coefficients,
-                losses,
-                beta1,
-                beta2,
-                epsilon,
-            } => encoded(
-                Kernel::Adam,
-                &[parameters, gradient, m, v, count, coefficients, losses],
-                &[beta1, beta2, epsilon],
-                (elementwise(count), 1),
-            ),
-            Project { at, count } => {
-                encoded(Kernel::Project, &[at, count], &[], (elementwise(count), 1))
-            }
-            Advance => encoded(Kernel::Advance, &[], &[], (1, 1)),
-        }
-    }
 }

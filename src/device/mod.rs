@@ -24,7 +24,7 @@
 //!
 //! # How to add a device
 //!
-//! 1. Write the kernels of `launch`, with the arguments in its order, and a `Machine`.
+//! 1. Write the kernels of `encode`, with the arguments in its order, and a `Machine`.
 //! 2. Implement `Open` and [`Backend`], for the precisions it has.
 //! 3. Run the battery of `battery.rs` on it: every network, forward pass, gradient, a hundred steps and refusals
 //!    against the crate's own engine:
@@ -37,12 +37,15 @@ mod activation;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+mod encode;
 #[cfg(any(feature = "wgpu", feature = "cuda", test))]
 mod engine;
 #[cfg(any(feature = "wgpu", feature = "cuda", test))]
 mod launch;
 #[cfg(any(feature = "wgpu", feature = "cuda", test))]
 mod lower;
+mod networks;
 mod plan;
 mod training;
 #[cfg(feature = "wgpu")]

@@ -4,8 +4,9 @@
 use super::source::{entry, source};
 use super::{DEVICE, failed};
 use crate::device::activation::Formulas;
+use crate::device::encode::{Encoded, Kernel};
 use crate::device::engine::{Machine, Sizes};
-use crate::device::launch::{Encoded, GROUP, Kernel, Launch, Matrix};
+use crate::device::launch::{GROUP, Launch, Matrix};
 use crate::error::{Error, Result};
 use crate::real::Real;
 use core::ffi::c_int;

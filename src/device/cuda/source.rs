@@ -1,7 +1,7 @@
 //! The text of the kernels for a scalar and a list of activations.
 
 use crate::device::activation::Formulas;
-use crate::device::launch::Kernel;
+use crate::device::encode::Kernel;
 
 /// What the run-time compiler reads; `scalar` is `float` or `double`.
 pub(super) fn source(scalar: &str, activations: &[Formulas]) -> String {

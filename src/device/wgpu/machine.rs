@@ -2,8 +2,9 @@
 
 use super::{DEVICE, Shared};
 use crate::device::activation::Formulas;
+use crate::device::encode::{Encoded, Kernel};
 use crate::device::engine::{Machine, Sizes};
-use crate::device::launch::{Encoded, Kernel, Launch};
+use crate::device::launch::Launch;
 use crate::error::{Error, Result};
 use core::num::NonZeroU64;
 use std::collections::BTreeMap;
