@@ -4,11 +4,12 @@ use fredholm::nalgebra::DMatrix;
 use fredholm::{
     Adjoint, AdjointSolver, Alone, Backend, Bins, BosonTimeSymmetric, BoxConstraint, Bryan,
     Chi2Kink, Communicator, Cp, Cpu, Curvature, DataConsistent, DefaultModel, DefaultPeak, Density,
-    DeviceNetwork, Entropy, Error, FermionMatsubara, FermionTime, FixedAlpha, ForwardModel,
-    FrequencyGrid, FromFn, Gcv, Historic, IterationOptions, Kernel, KineticSearch, Laplace,
-    LineFit, Lmmse, MaxEnt, Measurement, PositiveNegativeEntropy, Predictor, Problem,
-    ProximalGradient, ProximalGradientMap, Simplex, SoftThreshold, Solver, Spectrum, SumRule,
-    Thresholds, TrainingSet, Transformed, Unrolled, UnrolledArchitecture, Whitening, WithRows,
+    DeviceNetwork, Entropy, Error, FermionMatsubara, FermionTime, FewPeaks, FixedAlpha,
+    ForwardModel, FrequencyGrid, FromFn, GaussianMixture, Gcv, Historic, IterationOptions, Kernel,
+    KineticSearch, Laplace, LineFit, Lmmse, MaxEnt, Measurement, PeakRange,
+    PositiveNegativeEntropy, Predictor, Problem, ProximalGradient, ProximalGradientMap, Simplex,
+    SoftThreshold, Solver, Spectrum, SumRule, Thresholds, TrainingSet, Transformed, Unrolled,
+    UnrolledArchitecture, Whitening, WithRows,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
@@ -267,6 +268,37 @@ fn networks() {
     says(&step.solve(&problem()).unwrap_err(), &["error", "0", "positive"]);
     let coupled = Unrolled::from_parameters(shape, simplex, vec![1.0; 4]).unwrap_err();
     says(&coupled, &["thresholds", "component", "alone"]);
+}
+
+#[test]
+fn few_peaks() {
+    let problem = problem();
+    let model = problem.model();
+    let fails = |few: FewPeaks, words: &[&str]| says(&few.prepare(model).unwrap_err(), words);
+    fails(FewPeaks::on(&grid()).orders(2, 1), &["orders", "1", "ordered"]);
+    fails(FewPeaks::on(&grid()).orders(0, 3), &["orders", "at least one peak"]);
+    fails(FewPeaks::on(&grid()).heights(f64::NAN), &["heights", "finite"]);
+    fails(FewPeaks::on(&grid()).norm(-1.0), &["norm", "-1", "positive"]);
+    let point = PeakRange { centre: (0.1, 0.1), width: (0.1, 0.2) };
+    let mixture = GaussianMixture { peak: point, ..GaussianMixture::default() };
+    fails(FewPeaks::new(mixture), &["centre", "0.1", "extent"]);
+    let set = TrainingSet::new(
+        DMatrix::zeros(4, 3),
+        DMatrix::from_element(31, 3, 0.1),
+        problem.model().fingerprint(),
+    )
+    .unwrap();
+    fails(FewPeaks::on(&grid()).against(&set, 0.0), &["odds", "0", "positive"]);
+    let few = FewPeaks::on(&grid()).prepare(model).unwrap();
+    let zero = Spectrum::from_fn(grid(), |_| 0.0).unwrap();
+    says(&few.refine(&problem, &zero).unwrap_err(), &["norm of the answer", "0"]);
+    let other = FrequencyGrid::uniform(-3.0, 3.0, 30).unwrap();
+    let short = Spectrum::from_fn(other, |_| 0.1).unwrap();
+    says(&few.refine(&problem, &short).unwrap_err(), &["answer", "30", "31"]);
+    let answer = DMatrix::from_element(31, 1, 0.1);
+    let nan = DMatrix::from_element(4, 1, f64::NAN);
+    says(&few.refine_batch(&nan, &answer).unwrap_err(), &["data", "NaN"]);
+    says(&few.refine_batch(&DMatrix::zeros(3, 1), &answer).unwrap_err(), &["data", "3", "4"]);
 }
 
 /// Numbers of any kind, a bad one now and then.

@@ -115,6 +115,16 @@ impl<T: Real> Cholesky<T> {
         substitute(self.stride, &self.u, &self.inverse_diagonal, &mut b[..self.n]);
     }
 
+    /// Overwrites `b` with U⁻ᵀb.
+    pub(crate) fn solve_lower(&self, b: &mut [T]) {
+        for k in 0..self.n {
+            b[k] *= self.inverse_diagonal[k];
+            let row = &self.u[k * self.stride..][k + 1..self.n];
+            let (head, tail) = b.split_at_mut(k + 1);
+            tail.iter_mut().zip(row).for_each(|(b, &u)| *b -= head[k] * u);
+        }
+    }
+
     /// ln det A.
     pub(crate) fn log_determinant(&self) -> T {
         -T::lit(2.0) * sum_of_logarithms(self.inverse_diagonal[..self.n].iter().copied())

@@ -171,6 +171,20 @@ impl<T: Real> Whitening<T> {
         Ok(Whitening { kind, report })
     }
 
+    /// The variance p·C p of the linear form p·g in the noise of the modes kept.
+    ///
+    /// Rows w_k of W are orthogonal with ‖w_k‖² = 1/s_k, so that C = Σ s_k² w_k w_kᵀ.
+    pub(crate) fn variance(&self, p: &[T]) -> T {
+        match &self.kind {
+            Kind::Diagonal(d) => d.iter().zip(p).map(|(&d, &p)| p * p / (d * d)).sum(),
+            Kind::Dense(w) => {
+                let along = w * nalgebra::DVectorView::from_slice(p, p.len());
+                let modes = w.row_iter().zip(along.iter());
+                modes.map(|(w, &c)| (c / w.norm_squared()) * (c / w.norm_squared())).sum()
+            }
+        }
+    }
+
     /// Where the noise came from and what was kept of it.
     pub fn report(&self) -> &NoiseReport {
         &self.report

@@ -14,6 +14,8 @@ use rand::{Rng, SeedableRng, rngs::ChaCha8Rng};
 pub struct AugmentedSet<T: Real = f64> {
     set: TrainingSet<T>,
     noise: Noise,
+    /// Variances of the coordinates, for a front that is told them.
+    told: Option<Vec<f64>>,
     seed: [u8; 32],
 }
 
@@ -30,10 +32,11 @@ impl<T: Real> AugmentedSet<T> {
         rng: &mut (impl Rng + ?Sized),
     ) -> Result<Self> {
         let noise = Noise::new(noise, set.data().nrows(), front)?;
-        let set = set.seen_through(front)?;
+        let told = front.filter(|f| f.is_adaptive()).map(|_| noise.variances());
+        let set = set.seen_through(front.map(Front::silent).as_ref())?;
         let mut seed = [0; 32];
         rng.fill_bytes(&mut seed);
-        Ok(AugmentedSet { set, noise, seed })
+        Ok(AugmentedSet { set, noise, told, seed })
     }
 }
 
@@ -46,7 +49,7 @@ pub(super) fn stream(seed: [u8; 32], step: usize, sample: usize) -> ChaCha8Rng {
 
 impl<T: Real> TrainingSource<T> for AugmentedSet<T> {
     fn input_len(&self) -> usize {
-        self.set.input_len()
+        self.set.input_len() + usize::from(self.told.is_some())
     }
 
     fn output_len(&self) -> usize {
@@ -73,9 +76,12 @@ impl<T: Real> TrainingSource<T> for AugmentedSet<T> {
         let (m, batch) = (self.set.input_len(), samples.len());
         let (draws, noise) = scratch[..2 * m].split_at_mut(m);
         for (b, &sample) in samples.iter().enumerate() {
-            self.noise.draw(&mut stream(self.seed, step, sample), draws, noise);
+            let factor = self.noise.draw(&mut stream(self.seed, step, sample), draws, noise);
             for (i, &noise) in noise.iter().enumerate() {
                 input[i * batch + b] += T::lit(noise);
+            }
+            if let Some(variances) = &self.told {
+                Front::tell(variances, factor, &mut input[b..], batch);
             }
         }
     }

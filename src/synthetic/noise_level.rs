@@ -127,8 +127,19 @@ impl Noise {
         }
     }
 
-    /// Writes the noise of one sample; `draws` is scratch of the same length.
-    pub(super) fn draw(&self, rng: &mut impl Rng, draws: &mut [f64], out: &mut [f64]) {
+    /// The variance of every datum; where σ is drawn, at σ = 1.
+    pub(super) fn variances(&self) -> Vec<f64> {
+        match &self.factor {
+            Factor::Diagonal(sigma) => sigma.iter().map(|s| s * s).collect(),
+            Factor::Full(rows) => {
+                rows.chunks_exact(self.len()).map(|row| row.iter().map(|f| f * f).sum()).collect()
+            }
+        }
+    }
+
+    /// Writes the noise of one sample; `draws` is scratch of the same length. Returns the factor of its variances
+    /// on [`variances`](Self::variances).
+    pub(super) fn draw(&self, rng: &mut impl Rng, draws: &mut [f64], out: &mut [f64]) -> f64 {
         let sigma = self.range.map_or(1.0, |(least, largest)| {
             let t: f64 = rng.random();
             least * (largest / least).powf(t)
@@ -146,6 +157,7 @@ impl Noise {
                 }
             }
         }
+        sigma * sigma
     }
 }
 

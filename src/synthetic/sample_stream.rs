@@ -23,6 +23,8 @@ pub struct SampleStream {
     /// K, or P K behind a front.
     kernel: DMatrix<f64>,
     noise: Noise,
+    /// Variances of the coordinates, for a front that is told them.
+    told: Option<Vec<f64>>,
     epoch: usize,
     seed: [u8; 32],
 }
@@ -48,22 +50,23 @@ impl SampleStream {
         let kernel = match front {
             Some(front) => {
                 check_len("front", front.input_len(), rows, "the kernel's rows")?;
-                front.apply(model.kernel())?
+                front.silent().apply(model.kernel())?
             }
             None => model.kernel().clone(),
         };
+        let told = front.filter(|f| f.is_adaptive()).map(|_| noise.variances());
         let mut seed = [0; 32];
         rng.fill_bytes(&mut seed);
         // Peaks that miss the grid show here.
         mixture.draw(model.grid(), &mut ChaCha8Rng::from_seed(seed))?;
         let (mixture, grid) = (mixture.clone(), model.grid().clone());
-        Ok(SampleStream { mixture, grid, kernel, noise, epoch, seed })
+        Ok(SampleStream { mixture, grid, kernel, noise, told, epoch, seed })
     }
 }
 
 impl<T: Real> TrainingSource<T> for SampleStream {
     fn input_len(&self) -> usize {
-        self.kernel.nrows()
+        self.kernel.nrows() + usize::from(self.told.is_some())
     }
 
     fn output_len(&self) -> usize {
@@ -76,7 +79,7 @@ impl<T: Real> TrainingSource<T> for SampleStream {
 
     fn scratch_len(&self, batch: usize) -> usize {
         let (m, n) = self.kernel.shape();
-        (m + n) * batch + m
+        (m + n + 1) * batch + m
     }
 
     fn fill(
@@ -89,15 +92,16 @@ impl<T: Real> TrainingSource<T> for SampleStream {
     ) {
         let ((m, n), batch) = (self.kernel.shape(), samples.len());
         let (weights, rest) = scratch.split_at_mut(n * batch);
-        let (data, draws) = rest.split_at_mut(m * batch);
-        let places = weights.chunks_exact_mut(n).zip(data.chunks_exact_mut(m));
-        for ((a, g), &sample) in places.zip(samples) {
+        let (data, rest) = rest.split_at_mut(m * batch);
+        let (factors, draws) = rest.split_at_mut(batch);
+        let places = weights.chunks_exact_mut(n).zip(data.chunks_exact_mut(m)).zip(&mut *factors);
+        for (((a, g), factor), &sample) in places.zip(samples) {
             let mut rng = stream(self.seed, step, sample);
             if self.mixture.fill(&self.grid, &mut rng, a).is_err() {
                 // A distribution that next to always misses the grid: the loss will say so.
                 a.fill(f64::NAN);
             }
-            self.noise.draw(&mut rng, &mut draws[..m], g);
+            *factor = self.noise.draw(&mut rng, &mut draws[..m], g);
         }
         gemm(
             MatMut::column_major(data, m, batch),
@@ -105,11 +109,16 @@ impl<T: Real> TrainingSource<T> for SampleStream {
             MatRef::column_major(weights, n, batch),
             true,
         );
-        for (samples, features, panel) in [(&*data, m, input), (&*weights, n, target)] {
+        for (samples, features, panel) in [(&*data, m, &mut *input), (&*weights, n, target)] {
             for (i, row) in panel.chunks_exact_mut(batch).take(features).enumerate() {
                 for (b, to) in row.iter_mut().enumerate() {
                     *to = T::lit(samples[b * features + i]);
                 }
+            }
+        }
+        if let Some(variances) = &self.told {
+            for (b, &factor) in factors.iter().enumerate() {
+                Front::tell(variances, factor, &mut input[b..], batch);
             }
         }
     }

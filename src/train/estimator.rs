@@ -4,6 +4,7 @@ use super::training::estimates;
 use super::{EpochInfo, TrainOptions, TrainingReport, TrainingStatus, train};
 use crate::error::{Error, Result, check_finite, check_len};
 use crate::network::{ErrorSummary, Front, Network, apply_samples};
+use crate::noise::Whitening;
 use crate::problem::{Fingerprint, Problem};
 use crate::real::Real;
 use crate::solution::{Certificate, Report, Solution, Solver, Status, Warning};
@@ -126,20 +127,31 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
         self.training.as_ref()
     }
 
+    /// The same for data of this noise: an adaptive front is told it, anything else stays as it is.
+    ///
+    /// # Errors
+    /// Noise of data of another length.
+    pub fn at<U: Real>(mut self, noise: &Whitening<U>) -> Result<Self> {
+        self.front = self.front.map(|front| front.at(noise)).transpose()?;
+        Ok(self)
+    }
+
     /// Spectral weights for one data vector.
     ///
     /// # Errors
-    /// `data` of another length than the raw data it takes, or not finite.
+    /// `data` of another length than the raw data it takes, or not finite; an adaptive front, before it is told
+    /// the noise ([`at`](Self::at)).
     pub fn apply(&self, data: &[T]) -> Result<Vec<T>> {
-        self.answer(data)
+        self.answer(data, self.front.as_ref())
     }
 
     /// The same for data of any scalar: a front sees them before they are rounded.
-    fn answer<U: Real>(&self, data: &[U]) -> Result<Vec<T>> {
+    fn answer<U: Real>(&self, data: &[U], front: Option<&Front>) -> Result<Vec<T>> {
         check_len("data", data.len(), self.input_len(), "the network's input")?;
         check_finite("data", data)?;
+        front.map_or(Ok(()), Front::check_told)?;
         let mut input = vec![T::zero(); self.network.input_len()];
-        match &self.front {
+        match front {
             Some(front) => front.apply_samples(data, &mut input),
             None => input.iter_mut().zip(data).for_each(|(x, g)| *x = T::lit(g.as_f64())),
         }
@@ -193,8 +205,13 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
             });
         }
 
-        let weights: Vec<U> =
-            self.answer(problem.data())?.iter().map(|a| U::lit(a.as_f64())).collect();
+        // An adaptive front takes the noise from the problem.
+        let front = self.front.as_ref().map(|f| f.at(problem.model().whitening())).transpose()?;
+        let weights: Vec<U> = self
+            .answer(problem.data(), front.as_ref())?
+            .iter()
+            .map(|a| U::lit(a.as_f64()))
+            .collect();
         let diverged =
             self.training.filter(|report| matches!(report.status, TrainingStatus::Diverged { .. }));
         let warnings = diverged

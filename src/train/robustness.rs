@@ -42,6 +42,7 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
         check_finite("data", data)?;
         check_finite("truth", truth)?;
         check_not_empty("draws", draws, 2)?;
+        self.front().map_or(Ok(()), |front| front.check_told())?;
         let errors = noise.draw_many(data.len(), draws, rng)?;
         let noisy = DMatrix::from_fn(data.len(), draws, |i, j| data[i] + errors[(i, j)]);
         let answers = self.answers(&noisy)?.map(|a| a.as_f64());

@@ -19,6 +19,7 @@ use nalgebra::DMatrix;
 use rand::{SeedableRng, rngs::ChaCha8Rng};
 use std::sync::Arc;
 
+mod adaptive;
 mod depth_profile;
 mod divergence;
 mod lmmse;
