@@ -80,6 +80,11 @@ impl<T: Real> Progress<T> {
         self.status == Some(TrainingStatus::Stopped)
     }
 
+    /// Ends the run for want of a better validation error.
+    pub(super) fn lose_patience(&mut self) {
+        self.status = Some(TrainingStatus::OutOfPatience);
+    }
+
     /// Takes the parameters the run begins with.
     pub(super) fn begin(&mut self, parameters: &[T]) {
         self.sound.copy_from_slice(parameters);
@@ -122,7 +127,7 @@ impl<T: Real> Progress<T> {
             }
             let waited = self.epoch - self.best.as_ref().map_or(0, |best| best.epoch);
             if options.patience.is_some_and(|patience| waited > 0 && waited >= patience) {
-                self.status = Some(TrainingStatus::OutOfPatience);
+                self.lose_patience();
             }
         }
     }

@@ -274,8 +274,9 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
     /// several call it until it is `None`.
     ///
     /// # Errors
-    /// A source or set of another shape than the network, or of fewer samples than the run began with; a
-    /// rank of several that fails or cannot be reached any more.
+    /// A source or set of another shape than the network, or of fewer samples than the run began with; ranks
+    /// of which some validate and others do not, or on sets of other sizes; a rank of several that fails or
+    /// cannot be reached any more.
     pub fn epoch<S: TrainingSource<T> + ?Sized>(
         &mut self,
         source: &S,
@@ -283,7 +284,8 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
     ) -> Result<Option<EpochInfo>> {
         let options = *self.trainer.options();
         agree(&self.communicator, self.check(source, validation))?;
-        self.share_stop()?;
+        self.check_validation(validation)?;
+        self.share_end()?;
         if self.progress.is_over(&options) {
             return Ok(None);
         }
