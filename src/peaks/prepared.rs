@@ -13,7 +13,7 @@ use crate::spectrum::Spectrum;
 use nalgebra::DMatrix;
 use std::sync::Arc;
 
-/// [`FewPeaks`] for one forward model.
+/// [`FewPeaks`](super::FewPeaks) for one forward model.
 #[derive(Debug)]
 pub struct PreparedFewPeaks {
     pub(super) model: Arc<ForwardModel<f64>>,
