@@ -109,8 +109,7 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
 }
 
 impl<T: Real, N: Network<T>> Trainer<T, N> {
-    /// A step, unless the loss is above `limit`, on a batch of which every rank takes its share; the mean loss. Bits
-    /// depend on the number of ranks.
+    /// A step, unless the loss is above `limit`, on a batch of which every rank takes its share; the mean loss. Bits depend on the number of ranks.
     pub(super) fn step_shared<S, C>(
         &mut self,
         source: &S,
