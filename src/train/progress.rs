@@ -73,9 +73,9 @@ impl<T: Real> Progress<T> {
         self.epoch
     }
 
-    /// Ends the run at the observer's word.
+    /// Ends the run at the observer's word, unless it has ended of itself.
     pub(crate) fn stop(&mut self) {
-        self.status = Some(TrainingStatus::Stopped);
+        self.status.get_or_insert(TrainingStatus::Stopped);
     }
 
     /// Whether the observer has ended it.
