@@ -28,20 +28,21 @@ pub(super) fn doubts<T: Real>(
     let ladder_least = ladder.iter().map(|s| s.chi2.as_f64()).fold(f64::INFINITY, f64::min);
     let least = if free { ladder_least } else { data.outside.as_f64() };
     let chi2 = answer.chi2.as_f64();
-    if is_poor(least, n) {
+    let (hopeless, poor) = (is_poor(least, n), is_poor(chi2, n));
+    // Of weights of either sign no datum has the wrong one.
+    if (hopeless || poor) && objective.scaled.is_positive() {
         let flat = DVectorView::from_slice(problem.grid().weights(), problem.grid().len());
         let fit = problem.whitened_kernel() * flat;
         let overlap: T = fit.iter().zip(problem.whitened_data()).map(|(&f, &g)| f * g).sum();
-        // Of weights of either sign no datum has the wrong one.
-        if objective.scaled.is_positive() {
-            if has_both_signs(problem) {
-                warnings.push(Warning::BothSigns);
-            } else if overlap < T::zero() {
-                warnings.push(Warning::OppositeSign);
-            }
+        if has_both_signs(problem) {
+            warnings.push(Warning::BothSigns);
+        } else if overlap < T::zero() {
+            warnings.push(Warning::OppositeSign);
         }
+    }
+    if hopeless {
         warnings.push(Warning::PoorFit { chi2_per_datum: least / n });
-    } else if is_poor(chi2, n) {
+    } else if poor {
         warnings.push(Warning::Underfitted { chi2_per_datum: chi2 / n });
     }
     let spare = n - answer.n_good.as_f64();

@@ -104,7 +104,10 @@ impl Warning {
             Warning::CorrelatedResiduals { .. }
             | Warning::AlphaAtEnd { .. }
             | Warning::KineticAtEnd { .. } => cause.strength() == 3 || cause.strength() == 1,
-            Warning::Norm { .. } | Warning::WeightAtEdge { .. } => cause.strength() == 3,
+            Warning::Norm { .. }
+            | Warning::WeightAtEdge { .. }
+            | Warning::LadderCut { .. }
+            | Warning::KineticCut { .. } => cause.strength() == 3,
             _ => false,
         }
     }

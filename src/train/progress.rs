@@ -22,6 +22,8 @@ pub(crate) struct Progress<T> {
     pub(super) validation: Option<ErrorSummary>,
     pub(super) epoch: usize,
     pub(super) training_loss: Option<f64>,
+    /// The least of all epochs.
+    pub(super) least_loss: Option<f64>,
     /// Of a run that has ended before its last epoch.
     pub(super) status: Option<TrainingStatus>,
 }
@@ -54,6 +56,7 @@ impl<T: Real> Progress<T> {
             validation: None,
             epoch: 0,
             training_loss: None,
+            least_loss: None,
             status: None,
         }
     }
@@ -109,11 +112,13 @@ impl<T: Real> Progress<T> {
         self.sound.copy_from_slice(parameters);
         self.epoch += 1;
         self.training_loss = Some(loss);
+        self.least_loss = Some(self.least_loss.map_or(loss, |least| least.min(loss)));
     }
 
-    /// The loss above which the next epoch has exploded.
+    /// The loss above which the next epoch has exploded: measured by the least of the run, so that no slow divergence
+    /// raises it.
     pub(crate) fn limit(&self) -> f64 {
-        self.training_loss.filter(|&loss| loss > 0.0).map_or(f64::MAX, |loss| EXPLOSION * loss)
+        self.least_loss.filter(|&loss| loss > 0.0).map_or(f64::MAX, |loss| EXPLOSION * loss)
     }
 
     /// Ends the run as diverged in the epoch at hand; the answer is the parameters to go back to: those this epoch
@@ -155,5 +160,21 @@ impl<T: Real> Progress<T> {
             best_epoch: best.as_ref().map(|best| best.epoch),
         };
         (best.map(|best| best.parameters), report)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_divergence_does_not_raise_the_limit() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut progress = Progress::<f64>::new(3, &[0.0], &mut rng);
+        assert_eq!(progress.limit(), f64::MAX);
+        for loss in [0.2, 0.1, 7.0, 3e4] {
+            progress.accept(loss, &[loss]);
+        }
+        assert_eq!(progress.limit(), EXPLOSION * 0.1);
     }
 }

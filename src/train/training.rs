@@ -165,6 +165,8 @@ pub struct TrainingState<T: Real, N> {
     epoch: usize,
     steps: usize,
     training_loss: Option<f64>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    least_loss: Option<f64>,
     validation: Option<ErrorSummary>,
     best: Option<Best<T>>,
     /// Of a run that ended of itself.
@@ -230,6 +232,7 @@ impl<T: Real, N: Network<T>> Training<T, N> {
         progress.validation = state.validation;
         progress.epoch = state.epoch;
         progress.training_loss = state.training_loss;
+        progress.least_loss = state.least_loss.or(state.training_loss);
         progress.status = state.status;
         Ok(Training { trainer, communicator: Alone, progress })
     }
@@ -251,6 +254,7 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
             epoch: self.progress.epoch,
             steps: self.trainer.steps(),
             training_loss: self.progress.training_loss,
+            least_loss: self.progress.least_loss,
             validation: self.progress.validation,
             best: self.progress.best.clone(),
             status: self.progress.status.filter(|_| !self.progress.is_stopped()),

@@ -181,4 +181,9 @@ fn fits_are_judged_against_what_is_possible() {
     assert!(wrong.iter().any(|w| matches!(w, Warning::PoorFit { .. })), "{wrong:?}");
     assert!(wrong.contains(&Warning::OppositeSign), "{wrong:?}");
     assert!(!stiff.contains(&Warning::OppositeSign), "{stiff:?}");
+    // Whatever keeps the fit from being judged: another prior, an alpha of one's own.
+    for solver in [MaxEnt::default().kinetic(1.0), MaxEnt::default().alpha(FixedAlpha(10.0))] {
+        let told = solver.solve(&flipped).unwrap().report().warnings.clone();
+        assert!(told.contains(&Warning::OppositeSign), "{told:?}");
+    }
 }
