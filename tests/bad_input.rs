@@ -486,6 +486,10 @@ fn networks_and_devices_that_do_not_fit() {
     }
     let plan = network(plain).plan().unwrap();
     says(&plan.check(3).unwrap_err(), &["plan", "parameters"]);
+    let twice = Plan { operations: plan.operations.repeat(2), ..plan.clone() };
+    says(&twice.check(100).unwrap_err(), &["plan", "two operations"]);
+    let unwritten = Plan { operations: Vec::new(), ..plan.clone() };
+    says(&unwritten.check(100).unwrap_err(), &["plan", "written before"]);
     says(&Cpu.predictor(&network(plain), 0).map(drop).unwrap_err(), &["batch"]);
     let network = network(plain);
     let mut predictor = Cpu.predictor(&network, 8).unwrap();
