@@ -32,10 +32,13 @@ pub(super) fn doubts<T: Real>(
         let flat = DVectorView::from_slice(problem.grid().weights(), problem.grid().len());
         let fit = problem.whitened_kernel() * flat;
         let overlap: T = fit.iter().zip(problem.whitened_data()).map(|(&f, &g)| f * g).sum();
-        if has_both_signs(problem) {
-            warnings.push(Warning::BothSigns);
-        } else if overlap < T::zero() {
-            warnings.push(Warning::OppositeSign);
+        // Of weights of either sign no datum has the wrong one.
+        if objective.scaled.is_positive() {
+            if has_both_signs(problem) {
+                warnings.push(Warning::BothSigns);
+            } else if overlap < T::zero() {
+                warnings.push(Warning::OppositeSign);
+            }
         }
         warnings.push(Warning::PoorFit { chi2_per_datum: least / n });
     } else if is_poor(chi2, n) {
