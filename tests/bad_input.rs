@@ -6,7 +6,7 @@ use fredholm::{
     Chi2Kink, Communicator, Cp, Cpu, Curvature, DataConsistent, DefaultModel, DefaultPeak, Density,
     DeviceNetwork, Entropy, Error, FermionMatsubara, FermionTime, FewPeaks, FixedAlpha,
     ForwardModel, FrequencyGrid, FromFn, GaussianMixture, Gcv, Historic, IterationOptions, Kernel,
-    KineticSearch, Laplace, LineFit, Lmmse, MaxEnt, Measurement, PeakRange,
+    KineticSearch, Laplace, LineFit, Lmmse, MaxEnt, Measurement, PeakRange, Plan,
     PositiveNegativeEntropy, Predictor, Problem, ProximalGradient, ProximalGradientMap, Simplex,
     SoftThreshold, Solver, Spectrum, SumRule, Thresholds, TrainingSet, Transformed, Unrolled,
     UnrolledArchitecture, Whitening, WithRows,
