@@ -486,7 +486,8 @@ fn networks_and_devices_that_do_not_fit() {
     }
     let plan = network(plain).plan().unwrap();
     says(&plan.check(3).unwrap_err(), &["plan", "parameters"]);
-    let twice = Plan { operations: plan.operations.repeat(2), ..plan.clone() };
+    let operations = [&plan.operations[..], &plan.operations[..]].concat();
+    let twice = Plan { operations, ..plan.clone() };
     says(&twice.check(100).unwrap_err(), &["plan", "two operations"]);
     let unwritten = Plan { operations: Vec::new(), ..plan.clone() };
     says(&unwritten.check(100).unwrap_err(), &["plan", "written before"]);
