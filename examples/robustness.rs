@@ -8,9 +8,8 @@
 //! noise level, `--draws` noisy data of each of `--spectra` fixed spectra: the root-square error of the mean answer
 //! (stability, figure 4(b)) and the standard deviation of the answer, √Σ Var a_i (robustness, figure 4(c)), in the
 //! mean over the spectra, with the root-square error of a single answer beside them. The paper finds the first flat in
-//! the noise and the least for RLISTA, the second slightly larger for RLISTA than for the others. An independent
-//! implementation with 100 000 samples and 50 epochs finds standard deviations of 0.0074, 0.0063 and 0.0062 at noise
-//! 10⁻³, and errors of the mean of 0.028 at all levels.
+//! the noise and the least for RLISTA, the second slightly larger for RLISTA than for the others. With `--samples
+//! 100000 --epochs 50` the standard deviations at noise 10⁻³ are 0.0074, 0.0064 and 0.0060.
 
 #![allow(clippy::print_stdout)] // it is what the program is for
 

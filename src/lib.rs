@@ -44,7 +44,7 @@
 //! | derivatives of an answer | [`Sensitivity`] of maximum entropy; [`Adjoint`] of any [`DifferentiableMap`]'s fixed point |
 //! | networks | [`Rlista`], [`Unrolled`], [`Layer`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`]; the linear yardstick [`Lmmse`]; after any of them [`DataConsistent`] |
 //! | another device | [`Backend`]: [`Cpu`], `Wgpu`, `Cuda`; a network trained there by [`train_on`]; a network of one's own there: [`DeviceNetwork`] |
-//! | spectra of few peaks | [`FewPeaks`]: refines any answer |
+//! | spectra of few peaks | [`FewPeaks`]: refines any answer; with the method before it as one solver [`Refined`] |
 //! | error bars of an answer | [`Posterior`] of maximum entropy; [`Bootstrap`], [`Jackknife`] of any solver |
 //! | a self-energy | [`SelfEnergy`] |
 //! | a matrix of Green's functions | [`MatrixProblem`], [`MatrixMaxEnt`], [`OffDiagonalDefault`] |
@@ -168,7 +168,7 @@ pub use operator::{
     ComposedOperator, Convolution, LinearOperator, NormEstimate, ScaledOperator, StackedOperator,
     check_adjoint, estimate_norm,
 };
-pub use peaks::{FewPeaks, GaussianPeak, PeakReport, PreparedFewPeaks, RefinedBatch};
+pub use peaks::{FewPeaks, GaussianPeak, PeakReport, PreparedFewPeaks, Refined, RefinedBatch};
 pub use prior::{
     BayesianReconstruction, Entropy, GaussianProcess, Kinetic, L1Prior, Legendre,
     PositiveNegativeEntropy, Prior, SumRule,

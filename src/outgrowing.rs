@@ -22,7 +22,8 @@
 //!   order (those of this crate do, and those of Open MPI for one number of ranks and one length).
 //! - *Continuation.* Spectra are dealt out in whole groups of eight: the same bits for any number of ranks.
 //! - *Ends.* Divergence, patience and an observer's stop on one rank end the run on all; bad input on one is an
-//!   error on all. A process that dies takes an MPI run with it; what was saved after an epoch
+//!   error on all, as are ranks of which only some validate. A program must not leave `main` while others wait: see
+//!   `MpiCommunicator`. A process that dies takes an MPI run with it; what was saved after an epoch
 //!   ([`TrainingState`](crate::TrainingState)) goes on with the bits of a run that was never interrupted. The
 //!   example `distributed` does this.
 //!
@@ -41,7 +42,8 @@
 //!
 //! On two cores that had other work to do, one thread a rank, Open MPI 4.1: a step of RLISTA-10 over 256 fresh samples
 //! (100 times, 50 frequencies, `f32`) 1.2 ms on one rank; a sum of 262 kB over two ranks 42 µs, a few per cent of it;
-//! the model's constants 0.24 µs and 4.2 GB/s. How steps scale can be measured on a machine that is idle only.
+//! the model's constants, fitted to sums of 4 bytes to 4 MB, 0.24 µs and 4.2 GB/s, by which that sum takes 63 µs: one
+//! bandwidth for all lengths is off by half there. How steps scale can be measured on a machine that is idle only.
 //!
 //! # Devices
 //!
@@ -54,18 +56,22 @@
 //!
 //! - *Which.* `cuda` on NVIDIA devices: products by cuBLAS in true `f32` (no TF32) or `f64`. `wgpu` anywhere else: its
 //!   products are this crate's, in tiles of 64 × 64, and so slower than a maker's.
-//! - *When.* Below some 10⁷ operations a step (batches of 256 at n = 50 have 10⁸) the launches take longer than the
-//!   work; a device wants large batches, wide networks, or both.
+//! - *When.* Sixty launches of two to five microseconds are 0.1 to 0.3 ms, in which such a device does some 10¹⁰
+//!   operations: below that many a step (batches of 256 at n = 50 have 10⁸) the launches take longer than the work.
+//!   A device wants large batches, wide networks, or both.
 //! - *Memory.* 4 p numbers for p parameters; (m + n) a sample of the set; 2 (m + 2 L n) + n + 2 a sample of a batch for an
-//!   unrolled network: 72 kB in `f32` at m = 800, n = 400, L = 10, so 0.72 GB for a batch of 10 000. Too large a batch is an
+//!   unrolled network, and m more to carry data there: 75 kB in `f32` at m = 800, n = 400, L = 10, so 0.75 GB for a
+//!   batch of 10 000. Too large a batch is an
 //!   error that names one that fits.
-//! - *Floors.* A step of RLISTA-10 at m = 800, n = 400 with 10 000 samples has 0.29 · 10¹² operations: 4.3 ms at the
-//!   67 TFLOP/s that an H200's maker states for `f32`. With 256 samples at m = 100, n = 50 it has 0.11 · 10⁹, 2 µs,
-//!   and its time is that of 60 launches.
+//! - *Floors.* A step has 4 L m n + 6 (L − 1) n² operations a sample: every product forward and for its weights, those
+//!   between layers once more for what flows back; nothing flows to the data, nor through the first W_t, which meets
+//!   zeros. RLISTA-10 at m = 800, n = 400 with 10 000 samples has 0.21 · 10¹²: 3.2 ms at the 67 TFLOP/s that an H200's
+//!   maker states for `f32`. With 256 samples at m = 100, n = 50 it has 0.09 · 10⁹, 1.3 µs, and its time is that of
+//!   60 launches.
 //! - *Measured.* Nothing yet on a GPU: `cuda` has only been compiled and run on an emulated driver, `wgpu` run on Mesa's
-//!   software device, where both agree with the processor's engine, gradients and a hundred steps, to 10⁻⁴ in `f32` and
-//!   10⁻¹² in `f64`. `cargo run --release --features wgpu,cuda --example device_table -- cuda` prints the table of
-//!   steps, training and inference beside these floors.
+//!   software device. Both agree there with the processor's engine, gradients and a hundred steps, to 10⁻⁴ in `f32`, and
+//!   `cuda` to 10⁻¹² in `f64`, which `wgpu` has not. `cargo run --release --features wgpu,cuda --example device_table
+//!   -- cuda` prints the table of steps, training and inference beside these floors.
 //! - *Not there.* Maximum entropy, noise drawn anew at every step, streamed samples, learned relaxations and thresholds
 //!   of each component.
 //!
@@ -105,11 +111,10 @@
 //!   fresh ones, which are never seen twice.
 //! - *Streamed* they are 1000 epochs of 10⁶, none of them kept: 8 MB for the order of an epoch on each rank, and the
 //!   chunks. Every sample of every step has a random stream of its own, so that ranks need no word about them.
-//! - *Work.* A sample takes 2 (m n + n²) floating-point operations a layer forward and twice that backward: for
-//!   RLISTA-10 at m = 100, n = 50, 3 · 10 · 2 · 7500 = 0.45 Mflop, and 29 Mflop at m = 800, n = 400. 10⁹ samples are
-//!   4.5 · 10¹⁴ and 2.9 · 10¹⁶.
-//! - *Time.* At 100 GFLOP/s, what one recent core does in `f32`, that is 1.3 hours for the smaller, 3.4 days for the
-//!   larger, and five minutes of a thousand cores for it, a few per cent more with the sums (its 4.8 · 10⁶ parameters take
-//!   3 ms a step, 256 samples 74 ms). A step of the smaller with 256 fresh samples was measured at 1.2 ms on one core, draws
-//!   included: 1.3 hours. A device that keeps 10 TFLOP/s busy needs 48 minutes for the larger, if samples are drawn where it
-//!   trains, which no backend does yet.
+//! - *Work.* A sample takes 4 L m n + 6 (L − 1) n² floating-point operations: for RLISTA-10 0.34 Mflop at m = 100,
+//!   n = 50, and 21 Mflop at m = 800, n = 400. 10⁹ samples are 3.4 · 10¹⁴ and 2.1 · 10¹⁶.
+//! - *Time.* At 100 GFLOP/s, what one recent core does in `f32`, that is 56 minutes for the smaller, 2.5 days for the
+//!   larger, and four minutes of a thousand cores for it, a few per cent more with the sums (its 4.8 · 10⁶ parameters
+//!   take 3 ms a step, 256 samples 55 ms). A step of the smaller with 256 fresh samples was measured at 1.2 ms on one
+//!   core, draws included: 1.3 hours. A device that keeps 10 TFLOP/s busy needs 36 minutes for the larger, if samples are
+//!   drawn where it trains, which no backend does yet.

@@ -86,7 +86,8 @@ impl Arguments {
                     let (rank, epoch) = value.split_once(':').ok_or("--fail wants RANK:EPOCH")?;
                     a.fail = Some((rank.parse()?, epoch.parse()?));
                 }
-                "--scaling" => a.scaling = value == "yes",
+                "--scaling" if value == "yes" => a.scaling = true,
+                "--scaling" => return Err(format!("--scaling {value}: expected yes").into()),
                 _ => return Err(format!("unknown option {name}").into()),
             }
         }
@@ -220,7 +221,12 @@ fn main() -> Outcome<()> {
     let threads = mpi::Threading::Funneled;
     let (universe, _) = mpi::initialize_with_threading(threads).ok_or("MPI is in use")?;
     let world = universe.world();
-    // Leaving while others wait would leave them waiting.
+    // Leaving while others wait would leave them waiting, after an error as after a panic.
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort();
+    }));
     if let Err(error) = Arguments::parse().and_then(|a| run(&a, &world)) {
         eprintln!("rank {}: {error}", world.rank());
         world.abort(1);

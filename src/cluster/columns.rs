@@ -20,7 +20,7 @@ where
     C: Communicator<T> + ?Sized,
 {
     let (rank, size) = (communicator.rank(), communicator.size());
-    let mut columns = digits(all.ncols());
+    let mut columns = digits(all.ncols() as u64);
     communicator.broadcast(0, &mut columns)?;
     let columns = columns.iter().rev().fold(0, |n, digit| (n << 16) | digit.as_f64() as usize);
     let mine = share(columns, block, rank, size);

@@ -181,8 +181,8 @@ pub(crate) fn share(count: usize, block: usize, rank: usize, size: usize) -> Ran
 }
 
 /// A count, the lowest digit first, in digits that the mantissa of an `f32` holds.
-pub(crate) fn digits<T: Real>(count: usize) -> [T; 4] {
-    [0, 16, 32, 48].map(|bit| T::lit(((count as u64 >> bit) & 0xffff) as f64))
+fn digits<T: Real>(count: u64) -> [T; 4] {
+    [0, 16, 32, 48].map(|bit| T::lit(((count >> bit) & 0xffff) as f64))
 }
 
 /// `outcome`; an error of one rank is one of all, so that none waits for a rank that gave up.
@@ -204,4 +204,27 @@ where
         None => Ok(value),
         Some(rank) => Err(Error::OtherRank { rank, what: "failed: its own error says why" }),
     }
+}
+
+/// `Err` on every rank unless all give the same `numbers`, of which all have as many; `expected` says what is to be
+/// the same.
+pub(crate) fn check_alike<T, C>(
+    communicator: &C,
+    numbers: &[u64],
+    expected: &'static str,
+) -> Result<()>
+where
+    T: Real,
+    C: Communicator<T> + ?Sized,
+{
+    let own: Vec<T> = numbers.iter().flat_map(|&number| digits(number)).collect();
+    let mut first = own.clone();
+    communicator.broadcast(0, &mut first)?;
+    let alike = if first == own {
+        Ok(())
+    } else {
+        let (argument, value) = ("communicator", "ranks with different runs");
+        Err(Error::Unsupported { argument, value, expected })
+    };
+    agree(communicator, alike)
 }

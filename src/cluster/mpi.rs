@@ -15,16 +15,34 @@ const LIMIT: usize = 1 << 30;
 ///
 /// The program initialises MPI and keeps its `Universe` until the end. All calls come from the thread that
 /// calls the method of this crate, never from a thread pool: the level `Funneled` of thread support will do.
-/// Unless told otherwise MPI ends all processes with a message where one of them fails.
+///
+/// **A program must not leave `main`, by an error, a panic or a `return`, while other ranks wait for it**: where
+/// the `Universe` is dropped MPI waits for all, and they for a message that never comes. After every error a rank
+/// ends all of them (`abort`), and a panic does so too. Errors of MPI itself do this unless told otherwise.
 ///
 /// ```no_run
-/// use fredholm::{Communicator, MpiCommunicator, mpi};
+/// use fredholm::{Communicator, MpiCommunicator, Result, mpi};
+/// use fredholm::mpi::traits::Communicator as _;
+///
+/// // All of the program: its errors come back here.
+/// fn program(ranks: &dyn Communicator<f64>) -> Result<()> {
+///     let mut sums = [0.0];
+///     ranks.all_reduce_sum(&[1.0], &mut sums)?;
+///     assert_eq!(sums[0], ranks.size() as f64);
+///     Ok(())
+/// }
+///
 /// let threads = mpi::Threading::Funneled;
 /// let (universe, _) = mpi::initialize_with_threading(threads).ok_or("MPI is in use")?;
-/// let ranks = MpiCommunicator::new(universe.world());
-/// let mut sums = [0.0];
-/// ranks.all_reduce_sum(&[1.0], &mut sums)?;
-/// assert_eq!(sums[0], ranks.size() as f64);
+/// let report = std::panic::take_hook();
+/// std::panic::set_hook(Box::new(move |panic| {
+///     report(panic);
+///     std::process::abort(); // and `mpirun` ends the others
+/// }));
+/// if let Err(error) = program(&MpiCommunicator::new(universe.world())) {
+///     eprintln!("{error}");
+///     universe.world().abort(1);
+/// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct MpiCommunicator<C> {

@@ -1,22 +1,8 @@
 //! What the rest of the crate builds on communicators; what they must do themselves is in `tests/ranks.rs`.
 
 use super::*;
+use crate::test_support::on_ranks;
 use nalgebra::DMatrix;
-
-/// What `program` returns on each of `size` threads.
-fn on_ranks<T: Real, R: Send>(
-    size: usize,
-    program: impl Fn(ThreadCommunicator<T>) -> R + Sync,
-) -> Vec<R> {
-    std::thread::scope(|scope| {
-        let program = &program;
-        let ranks: Vec<_> = ThreadCommunicator::group(size)
-            .into_iter()
-            .map(|rank| scope.spawn(move || program(rank)))
-            .collect();
-        ranks.into_iter().map(|rank| rank.join().unwrap()).collect()
-    })
-}
 
 fn columns<T: Real>(communicator: &impl Communicator<T>) {
     let root = communicator.rank() == 0;

@@ -9,11 +9,15 @@ use crate::train::{DivergenceOrigin, EpochInfo, Progress, TrainOptions, Training
 use core::ops::ControlFlow;
 use rand::Rng;
 
-/// Trains `network` on `set` on a device: what [`train`](crate::train) does, with the same shuffles, the same
-/// treatment of best weights, patience and divergence. On [`Cpu`](crate::Cpu) it gives the bits of `train`.
+/// Trains `network` on `set` on a device: what [`train`](crate::train) does, with the same shuffles and the same
+/// treatment of best weights and patience. On [`Cpu`](crate::Cpu) it gives the bits of `train`, unless the run
+/// diverges.
 ///
-/// Losses come back once an epoch, with the parameters; between, nothing waits for the device. The validation
-/// set is answered there too.
+/// Losses come back once an epoch, as their mean, with the parameters; between, nothing waits for the device. So a
+/// divergence is found at the end of its epoch: where the mean is a million times that of the epoch before, or is not
+/// finite, or a parameter is not. `train` also compares each step with the first of its epoch, and stops there. What
+/// is kept, if not the best weights, are those that the last sound epoch began with. The validation set is answered
+/// on the device too.
 ///
 /// # Errors
 /// Those of [`Backend::stepper`]; a validation set of another shape than the network; a device that fails.
@@ -40,7 +44,7 @@ pub fn train_on<T: Real, N: Network<T>, B: Backend<T, N>>(
         let (loss, steps) = (stepper.loss()?, stepper.steps());
         let network = stepper.network()?;
         if let Some(origin) = DivergenceOrigin::of_epoch(network, set, loss, progress.limit()) {
-            sound = Some(progress.diverge(origin, steps).to_vec());
+            sound = Some(progress.diverge(origin, steps, false).to_vec());
             break;
         }
         progress.accept(loss, network.parameters());

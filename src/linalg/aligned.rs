@@ -7,7 +7,7 @@ use core::ops::{Deref, DerefMut};
 const LINE: usize = 64;
 
 /// A slice of numbers that begins with a line of the cache. Vectors loaded from rows that are multiples of a line
-/// long then never straddle two of them, which is worth a tenth of a product's time.
+/// long then never straddle two of them.
 #[derive(Debug)]
 pub(crate) struct Aligned<T> {
     memory: Vec<T>,

@@ -137,27 +137,6 @@ impl<T: Real> PreparedMaxEnt<T> {
         self.objective.with(lambda, Arc::new(Kinetic::relative(reference)?))
     }
 
-    /// `Err` unless `problem` has the kernel, axes and noise prepared for.
-    pub(super) fn check(&self, problem: &Problem<T>) -> Result<()> {
-        let (given, own) = (problem.model(), &self.model);
-        if Arc::ptr_eq(given, own) {
-            return Ok(());
-        }
-        let (found, expected) = (given.fingerprint(), own.fingerprint());
-        if found != expected {
-            let (found, expected) = (found.value(), expected.value());
-            return Err(Error::FingerprintMismatch { found, expected });
-        }
-        if given.whitening() != own.whitening() {
-            return Err(Error::Unsupported {
-                argument: "problem",
-                value: "with noise of its own",
-                expected: "the noise of the forward model that was prepared",
-            });
-        }
-        Ok(())
-    }
-
     /// Solves `problem`, reporting every step of the ladder to `observer`, which may stop the run: the
     /// answer then is the last step's, with [`Status::Stopped`].
     ///
@@ -168,7 +147,7 @@ impl<T: Real> PreparedMaxEnt<T> {
         problem: &Problem<T>,
         observer: &mut dyn FnMut(&LadderStep<T>) -> ControlFlow<()>,
     ) -> Result<Solution<T>> {
-        self.check(problem)?;
+        self.model.check_same(problem.model())?;
         let PreparedMaxEnt { settings, modes, alphas, .. } = self;
         let data = modes.project(problem.whitened_data());
         let mut stopped = false;

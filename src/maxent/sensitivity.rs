@@ -104,7 +104,7 @@ impl<T: Real> PreparedMaxEnt<T> {
         problem: &Problem<T>,
         solution: &Solution<T>,
     ) -> Result<Sensitivity<T>> {
-        self.check(problem)?;
+        self.model.check_same(problem.model())?;
         let posterior = self.posterior(solution)?;
         let (objective, alpha) = self.minimised_by(solution)?;
         let (grid, h) = (self.model.grid(), curved(&solution.spectrum().weights()));

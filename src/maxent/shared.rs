@@ -1,7 +1,7 @@
 //! Maximum entropy for many data vectors on several ranks.
 
 use super::prepared::PreparedMaxEnt;
-use crate::cluster::{Communicator, agree, gather_columns, scatter_columns, share};
+use crate::cluster::{Communicator, agree, check_alike, gather_columns, scatter_columns, share};
 use crate::error::{Result, check_finite, check_len};
 use crate::linalg::LANES;
 use crate::real::Real;
@@ -102,7 +102,8 @@ impl<T: Real> PreparedMaxEnt<T> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`solve_each`](Self::solve_each), on all ranks; a rank that cannot be reached.
+    /// Those of [`solve_each`](Self::solve_each), on all ranks; ranks that have prepared for other kernels or
+    /// axes; a rank that cannot be reached.
     pub fn solve_shared<C: Communicator<T> + ?Sized>(
         &self,
         data: &DMatrix<T>,
@@ -110,6 +111,8 @@ impl<T: Real> PreparedMaxEnt<T> {
         receive: &mut dyn FnMut(usize, Solution<T>) -> ControlFlow<()>,
     ) -> Result<Option<SharedAnswers<T>>> {
         let (rows, points) = self.model().kernel().shape();
+        let numbers = [rows as u64, points as u64, self.model().fingerprint().value()];
+        check_alike(communicator, &numbers, "the same kernel, data axis and grid on all ranks")?;
         let fits = || {
             check_len("data", data.nrows(), rows, "the kernel's rows")?;
             check_finite("data", data.as_slice())
@@ -139,13 +142,14 @@ impl<T: Real> PreparedMaxEnt<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{Alone, ThreadCommunicator};
+    use crate::cluster::Alone;
     use crate::error::Error;
     use crate::grid::FrequencyGrid;
     use crate::kernel::FermionTime;
     use crate::maxent::MaxEnt;
     use crate::noise::Whitening;
     use crate::problem::ForwardModel;
+    use crate::test_support::on_ranks;
     use std::sync::Arc;
 
     /// β = 6, 25 times, 31 frequencies; single levels, the last at the edge of the grid.
@@ -163,33 +167,21 @@ mod tests {
     }
 
     /// The result of each of `size` ranks, with the columns it was handed.
-    fn on_ranks(
+    fn solved(
         size: usize,
         prepared: &PreparedMaxEnt<f64>,
         data: &DMatrix<f64>,
         stop: usize,
     ) -> Vec<(Result<Option<SharedAnswers>>, Vec<usize>)> {
         let empty = DMatrix::zeros(0, 0);
-        std::thread::scope(|scope| {
-            let ranks: Vec<_> = ThreadCommunicator::group(size)
-                .into_iter()
-                .map(|rank| {
-                    let data = if rank.rank() == 0 { data } else { &empty };
-                    scope.spawn(move || {
-                        let mut seen = Vec::new();
-                        let answers = prepared.solve_shared(data, &rank, &mut |i, _| {
-                            seen.push(i);
-                            if i == stop {
-                                ControlFlow::Break(())
-                            } else {
-                                ControlFlow::Continue(())
-                            }
-                        });
-                        (answers, seen)
-                    })
-                })
-                .collect();
-            ranks.into_iter().map(|rank| rank.join().unwrap()).collect()
+        on_ranks(size, |rank| {
+            let data = if rank.rank() == 0 { data } else { &empty };
+            let mut seen = Vec::new();
+            let answers = prepared.solve_shared(data, &rank, &mut |i, _| {
+                seen.push(i);
+                if i == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            (answers, seen)
         })
     }
 
@@ -199,7 +191,7 @@ mod tests {
             let (prepared, data) = problem(columns);
             let solutions = prepared.solve_many(&data).unwrap();
             for size in [1, 2, 3, 4, 8] {
-                let outcomes = on_ranks(size, &prepared, &data, usize::MAX);
+                let outcomes = solved(size, &prepared, &data, usize::MAX);
                 let seen: Vec<usize> = outcomes.iter().flat_map(|(_, seen)| seen.clone()).collect();
                 assert_eq!(seen, (0..columns).collect::<Vec<_>>());
                 for (rank, (answers, _)) in outcomes.into_iter().enumerate() {
@@ -222,7 +214,7 @@ mod tests {
     fn a_stopped_rank_leaves_gaps_and_hinders_no_other() {
         let (prepared, data) = problem(32);
         // Of two ranks the second has columns 16 to 31.
-        let outcomes = on_ranks(2, &prepared, &data, 18);
+        let outcomes = solved(2, &prepared, &data, 18);
         let answers = outcomes[0].0.clone().unwrap().unwrap();
         for (j, outcome) in answers.outcomes.iter().enumerate() {
             assert_eq!(outcome.is_some(), j <= 18, "{j}");
@@ -236,7 +228,7 @@ mod tests {
         let mut bad = data.clone();
         bad[(3, 17)] = f64::NAN;
         for bad in [bad, data.rows(0, 24).into_owned()] {
-            let outcomes = on_ranks(3, &prepared, &bad, usize::MAX);
+            let outcomes = solved(3, &prepared, &bad, usize::MAX);
             let message = outcomes[0].0.as_ref().unwrap_err().to_string();
             assert!(message.contains("`data`"), "{message}");
             for (outcome, _) in &outcomes[1..] {
@@ -245,5 +237,32 @@ mod tests {
         }
         let mut receive = |_, _| ControlFlow::Continue(());
         assert!(prepared.solve_shared(&DMatrix::zeros(24, 3), &Alone, &mut receive).is_err());
+    }
+
+    #[test]
+    fn ranks_that_prepared_other_problems_are_refused() {
+        let (prepared, data) = problem(20);
+        // As many times and frequencies, but another temperature; and other numbers of both.
+        let other = |beta: f64, times: u32, points| {
+            let tau: Vec<f64> = (0..times).map(|i| f64::from(i) / 4.0).collect();
+            let grid = FrequencyGrid::uniform(-3.0, 3.0, points).unwrap();
+            let whitening = Whitening::from_errors(&vec![1e-3; tau.len()]).unwrap();
+            let kernel = FermionTime::new(beta).unwrap();
+            let model = ForwardModel::new(&kernel, &tau, &grid, whitening).unwrap();
+            MaxEnt::default().ladder_points(10).prepare(&Arc::new(model)).unwrap()
+        };
+        for other in [other(7.0, 25, 31), other(6.0, 24, 31), other(6.0, 25, 30)] {
+            let outcomes = on_ranks(3, |rank| {
+                let prepared = if rank.rank() == 1 { &other } else { &prepared };
+                let mut receive = |_, _| ControlFlow::Continue(());
+                prepared.solve_shared(&data, &rank, &mut receive).map(drop)
+            });
+            for (rank, outcome) in outcomes.into_iter().enumerate() {
+                match outcome.unwrap_err() {
+                    Error::Unsupported { argument: "communicator", .. } => assert_eq!(rank, 1),
+                    e => assert!(matches!(e, Error::OtherRank { rank: 1, .. }), "{e}"),
+                }
+            }
+        }
     }
 }

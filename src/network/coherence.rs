@@ -19,8 +19,12 @@ pub fn mutual_coherence<T: Real>(matrix: &DMatrix<T>) -> T {
     let gram = cosines(matrix);
     let n = gram.ncols();
     let pairs = (0..n).flat_map(|j| (0..j).map(move |i| (i, j)));
-    // NaN wins: it must not be hidden.
-    pairs.fold(T::zero(), |m, ij| if gram[ij].abs() <= m { m } else { gram[ij].abs() })
+    pairs.fold(T::zero(), |m, ij| larger(m, gram[ij].abs()))
+}
+
+/// The larger number; NaN where one is: it must not be hidden.
+fn larger<T: Real>(m: T, x: T) -> T {
+    if x > m || x.as_f64().is_nan() { x } else { m }
 }
 
 /// Average coherence ν(B) = max_i |Σ_{j≠i} ⟨b_i, b_j⟩/(‖b_i‖‖b_j‖)|/(n−1) of the n columns of B (\[LO\]
@@ -32,7 +36,7 @@ pub fn average_coherence<T: Real>(matrix: &DMatrix<T>) -> T {
         let others = (0..n).filter(|&j| j != i).map(|j| gram[(i, j)]);
         others.sum::<T>().abs()
     });
-    let largest = sums.fold(T::zero(), |m, sum| if sum <= m { m } else { sum });
+    let largest = sums.fold(T::zero(), larger);
     largest / T::lit(n.max(2) as f64 - 1.0)
 }
 
@@ -112,8 +116,13 @@ mod tests {
         assert_eq!(mutual_coherence(&DMatrix::<T>::identity(4, 4)), T::zero());
         assert_eq!(average_coherence(&DMatrix::<T>::from_element(3, 1, T::one())), T::zero());
         assert_eq!(average_coherence(&DMatrix::<T>::zeros(0, 0)), T::zero());
+        let is_nan = |x: T| x.as_f64().is_nan();
         let nan = DMatrix::from_element(2, 2, T::zero() / T::zero());
-        assert!(!mutual_coherence(&nan).is_finite() && !average_coherence(&nan).is_finite());
+        assert!(is_nan(mutual_coherence(&nan)) && is_nan(average_coherence(&nan)));
+        // The finite pair comes last.
+        let mut first = DMatrix::<T>::identity(3, 3);
+        first[(0, 0)] = nan[(0, 0)];
+        assert!(is_nan(mutual_coherence(&first)) && is_nan(average_coherence(&first)));
     }
 
     #[test]

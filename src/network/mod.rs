@@ -39,7 +39,7 @@ pub use front::Front;
 pub use head::{Head, Headed, HeadedWorkspace};
 pub use layer::{BoundLayer, Layer};
 pub use loss::RootSquareError;
-pub(crate) use panel::gather;
+pub(crate) use panel::{gather, scatter};
 pub use unrolled::{Unrolled, UnrolledWorkspace};
 
 use crate::error::{Error, Result};
@@ -156,7 +156,7 @@ pub trait Network<T: Real>: Send + Sync {
     /// The output panel for an input panel; it lives in the workspace until the next pass.
     ///
     /// # Panics
-    /// If `input` has another length than input_len × batch, or `batch` exceeds the workspace's.
+    /// If `input` has another length than input_len × batch, or `batch` is 0 or exceeds the workspace's.
     fn forward<'w>(&self, input: &[T], batch: usize, workspace: &'w mut Self::Workspace)
     -> &'w [T];
 
@@ -165,7 +165,7 @@ pub trait Network<T: Real>: Send + Sync {
     /// is overwritten.
     ///
     /// # Panics
-    /// If a slice has another length than its panel, or `gradient` than the parameters.
+    /// If a slice has another length than its panel, or `gradient` than the parameters, or `batch` is 0.
     fn backward(
         &self,
         input: &[T],
@@ -198,7 +198,7 @@ pub(crate) fn apply_samples<T: Real, N: Network<T>>(network: &N, data: &[T], ans
             let batch = data.len() / m;
             gather(m, batch, |b| &data[b * m..][..m], &mut input);
             let output = network.forward(&input[..m * batch], batch, &mut workspace);
-            panel::scatter(output, batch, answers);
+            scatter(output, batch, answers);
         }
     });
 }

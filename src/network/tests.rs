@@ -138,10 +138,12 @@ fn gradients_agree_with_central_differences() {
     gradients_agree(Simplex::new(5.0).unwrap());
 }
 
-/// The network and its loss on one sample, written from the formulas over dual numbers.
+/// The network and its loss on one sample, written from the formulas over dual numbers, with the soft threshold or
+/// the one-sided one.
 fn reference(
     parameters: &[Dual64],
     UnrolledArchitecture { depth, relaxation, learned_relaxation, thresholds, .. }: UnrolledArchitecture,
+    one_sided: bool,
     g: &[f64],
     target: &[f64],
 ) -> Dual64 {
@@ -162,7 +164,7 @@ fn reference(
             let z = (0..n).fold(drive, |s, j| s + w_t[i * n + j] * a[j]);
             let y = match z.re {
                 v if v > theta.re => z - theta,
-                v if v < -theta.re => z + theta,
+                v if v < -theta.re && !one_sided => z + theta,
                 _ => Dual64::from(0.0),
             };
             a[i] * (Dual64::from(1.0) - eta) + y * eta
@@ -178,16 +180,24 @@ fn gradients_agree_with_dual_numbers() {
     let fixed = [(1, 1.0), (3, 1.0), (4, 0.5)].map(|(l, eta)| network(l, eta, SoftThreshold));
     let learned = [(1, 0.9), (4, 0.5)].map(|(l, eta)| learned(l, eta, SoftThreshold));
     for network in fixed.into_iter().chain(learned) {
-        let (loss, gradient) = loss_and_gradient(&network, 1);
-        let (g, target) = (normal::<f64>(5, 1), normal::<f64>(4, 2));
-        for (k, gradient) in gradient.iter().enumerate() {
-            let mut duals: Vec<Dual64> =
-                network.parameters().iter().map(|&p| Dual64::new(p, 0.0)).collect();
-            duals[k] = duals[k].derivative();
-            let exact = reference(&duals, network.architecture(), &g, &target);
-            assert!((loss - exact.re).abs() < 1e-13);
-            assert!((gradient - 1.0 - exact.eps).abs() < 1e-12, "{k}: {gradient} {}", exact.eps);
-        }
+        agrees_with_dual_numbers(&network, false);
+    }
+    for network in [(1, 0.9), (4, 0.5)].map(|(l, eta)| self::learned(l, eta, OneSidedSoftThreshold))
+    {
+        agrees_with_dual_numbers(&network, true);
+    }
+}
+
+fn agrees_with_dual_numbers<P: Prox<f64> + Clone>(network: &Unrolled<f64, P>, one_sided: bool) {
+    let (loss, gradient) = loss_and_gradient(network, 1);
+    let (g, target) = (normal::<f64>(5, 1), normal::<f64>(4, 2));
+    for (k, gradient) in gradient.iter().enumerate() {
+        let mut duals: Vec<Dual64> =
+            network.parameters().iter().map(|&p| Dual64::new(p, 0.0)).collect();
+        duals[k] = duals[k].derivative();
+        let exact = reference(&duals, network.architecture(), one_sided, &g, &target);
+        assert!((loss - exact.re).abs() < 1e-13);
+        assert!((gradient - 1.0 - exact.eps).abs() < 1e-12, "{k}: {gradient} {}", exact.eps);
     }
 }
 
@@ -341,6 +351,11 @@ fn layers_have_their_own_thresholds() {
     apply_samples(&network, &g, &mut answer);
     assert_eq!(answer, x);
     assert_eq!(network.live_parameters(), 2 * (20 + 16 + 4 + 1) - 16);
+    // A workspace with room for more samples has no more layers.
+    let mut workspace = network.workspace(3);
+    network.forward(&g, 1, &mut workspace);
+    assert_eq!(network.layer_output(1, 1, &workspace), Some(&answer[..]));
+    assert_eq!(network.layer_output(2, 1, &workspace), None);
     assert_eq!((network.name().as_str(), network.penalised()), ("rlista-2", vec![0..20, 40..56]));
 }
 

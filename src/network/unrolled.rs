@@ -334,6 +334,9 @@ impl<T: Real, P: Prox<T>> Network<T> for Unrolled<T, P> {
         batch: usize,
         workspace: &'w UnrolledWorkspace<T>,
     ) -> Option<&'w [T]> {
+        if layer >= self.architecture.depth {
+            return None;
+        }
         let panel = self.architecture.output * batch;
         workspace.a.get(layer * panel..(layer + 1) * panel)
     }

@@ -1,17 +1,11 @@
-//! The refinement: options, and what is prepared for one forward model.
+//! The refinement: what is believed of the peaks, and how far to search.
 
 use super::alternative::Alternative;
-use super::fit::{Mode, Target};
 use super::mixture::Mixture;
-use super::report::{GaussianPeak, PeakReport};
-use super::search::{Scope, log_sum, search};
-use crate::error::{
-    Error, Result, check_finite, check_len, check_nonnegative, check_not_empty, check_positive,
-};
-use crate::parallel;
-use crate::problem::{Fingerprint, ForwardModel, Problem};
-use crate::solution::{Certificate, Report, Solution, Status, Warning};
-use crate::spectrum::Spectrum;
+use super::prepared::PreparedFewPeaks;
+use super::search::{MOST_PEAKS, MOST_RESTARTS, Scope};
+use crate::error::{Error, Result, check_nonnegative, check_positive};
+use crate::problem::{Fingerprint, ForwardModel};
 use crate::synthetic::{GaussianMixture, PeakRange, PeakSize, TrainingSet};
 use nalgebra::DMatrix;
 use std::sync::Arc;
@@ -109,7 +103,7 @@ impl FewPeaks {
         FewPeaks { norm: None, ..Self::new(mixture) }
     }
 
-    /// Least and largest number of peaks, a quasiparticle aside.
+    /// Least and largest number of peaks, a quasiparticle aside; at most 64.
     #[must_use]
     pub fn orders(mut self, least: usize, most: usize) -> Self {
         self.orders = (least, most);
@@ -131,7 +125,7 @@ impl FewPeaks {
     }
 
     /// Random starts of every order beside those that the answer suggests, and four times as many hops from the
-    /// best fit of the order (one of its peaks drawn anew). Default 4. The draws are the same in every call.
+    /// best fit of the order (one of its peaks drawn anew). Default 4, at most 10 000. The draws are the same in every call.
     #[must_use]
     pub fn restarts(mut self, restarts: usize) -> Self {
         self.restarts = restarts;
@@ -150,9 +144,9 @@ impl FewPeaks {
     /// Everything that does not depend on the data.
     ///
     /// # Errors
-    /// Those of [`GaussianMixture::validate`]; orders that are not ordered, or none; a range of centres or widths
-    /// without extent; a negative spread, a norm or odds not positive; spectra of another model; a kernel that has
-    /// no singular value decomposition.
+    /// Those of [`GaussianMixture::validate`]; orders that are not ordered, none or too large; too many restarts; a
+    /// range of centres or widths without extent; a negative spread, a norm or odds not positive; spectra of another
+    /// model; a kernel that has no singular value decomposition.
     pub fn prepare(&self, model: &Arc<ForwardModel<f64>>) -> Result<PreparedFewPeaks> {
         self.check()?;
         let svd = model.svd()?;
@@ -195,11 +189,23 @@ impl FewPeaks {
         self.mixture.validate()?;
         let (least, most) = self.orders;
         let first = self.mixture.quasiparticle;
-        if most < least || (most == 0 && first.is_none()) || (least == 0 && first.is_none()) {
+        let refused = if most < least || most > MOST_PEAKS {
+            Some(most)
+        } else {
+            Some(least).filter(|&least| least == 0 && first.is_none())
+        };
+        if let Some(order) = refused {
             return Err(Error::OutOfRange {
                 argument: "orders",
-                value: most as f64,
-                expected: "an ordered pair, and at least one peak",
+                value: order as f64,
+                expected: "an ordered pair, and at least one peak and at most 64",
+            });
+        }
+        if self.restarts > MOST_RESTARTS {
+            return Err(Error::OutOfRange {
+                argument: "restarts",
+                value: self.restarts as f64,
+                expected: "at most 10000",
             });
         }
         for range in [Some(self.mixture.peak), first].into_iter().flatten() {
@@ -218,161 +224,5 @@ impl FewPeaks {
         check_nonnegative("heights", self.height_spread)?;
         self.norm.map_or(Ok(()), |norm| check_positive("norm", norm))?;
         self.alternative.as_ref().map_or(Ok(()), |(_, _, odds)| check_positive("odds", *odds))
-    }
-}
-
-/// [`FewPeaks`] for one forward model.
-#[derive(Debug)]
-pub struct PreparedFewPeaks {
-    model: Arc<ForwardModel<f64>>,
-    mixture: Mixture,
-    norm: Option<f64>,
-    scope: Scope,
-    /// The leading left singular vectors of the whitened kernel, as rows.
-    directions: DMatrix<f64>,
-    /// Its leading right ones times the singular values, row-major.
-    rows: Vec<f64>,
-    /// With ln odds.
-    alternative: Option<(Alternative, f64)>,
-}
-
-/// Refined weights for many data vectors.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RefinedBatch {
-    /// Weights a = A Δω, N_ω × problems.
-    pub weights: DMatrix<f64>,
-    /// One for each column of `weights`.
-    pub reports: Vec<PeakReport>,
-}
-
-impl PreparedFewPeaks {
-    /// Refines an answer to one problem.
-    ///
-    /// # Errors
-    /// A problem of another model; an answer on another grid, or of a norm that is not positive.
-    pub fn refine(
-        &self,
-        problem: &Problem<f64>,
-        answer: &Spectrum<f64>,
-    ) -> Result<(Solution<f64>, PeakReport)> {
-        let (found, expected) = (problem.model().fingerprint(), self.model.fingerprint());
-        if found != expected {
-            let (found, expected) = (found.value(), expected.value());
-            return Err(Error::FingerprintMismatch { found, expected });
-        }
-        let mut weights = answer.weights();
-        self.check_answer(&weights)?;
-        let peaks = self.refine_one(problem.whitened_data(), &mut weights);
-        let warnings = if peaks.weight > 0.0 {
-            Vec::new()
-        } else {
-            vec![Warning::Note("no mixture of few peaks is likely: the answer is as it was".into())]
-        };
-        let report = Report {
-            method: "few peaks".into(),
-            status: Status::Converged,
-            chi2: 0.0,
-            n_data: 0,
-            norm: 0.0,
-            residual_correlation: None,
-            iterations: peaks.iterations,
-            certificate: Certificate::None,
-            warnings,
-            maxent: None,
-            penalty: None,
-        };
-        Ok((Solution::new(problem, &weights, report)?, peaks))
-    }
-
-    /// Refines the answers to many data vectors, both one a column; threads over columns, the same bits for any
-    /// number of them.
-    ///
-    /// # Errors
-    /// Data or answers of another length than the model's, of different numbers or not finite; an answer of a norm
-    /// that is not positive.
-    pub fn refine_batch(
-        &self,
-        data: &DMatrix<f64>,
-        answers: &DMatrix<f64>,
-    ) -> Result<RefinedBatch> {
-        check_not_empty("data", data.len(), 1)?;
-        check_len("data", data.nrows(), self.model.kernel().nrows(), "the kernel's rows")?;
-        check_len("answers", answers.ncols(), data.ncols(), "the data vectors")?;
-        check_finite("data", data.as_slice())?;
-        for answer in answers.column_iter() {
-            self.check_answer(answer.as_slice())?;
-        }
-        let mut weights = answers.clone();
-        let mut items: Vec<(&[f64], &mut [f64], Option<PeakReport>)> = (data.as_slice())
-            .chunks_exact(data.nrows())
-            .zip(weights.as_mut_slice().chunks_exact_mut(answers.nrows()))
-            .map(|(data, weights)| (data, weights, None))
-            .collect();
-        parallel::for_each_mut(&mut items, |_, (data, weights, report)| {
-            *report = Some(self.refine_one(&self.model.whitening().apply(data), weights));
-        });
-        let reports = items.into_iter().filter_map(|(_, _, report)| report).collect();
-        Ok(RefinedBatch { weights, reports })
-    }
-
-    fn check_answer(&self, weights: &[f64]) -> Result<()> {
-        check_len("answer", weights.len(), self.mixture.len(), "the frequency grid")?;
-        check_finite("answer", weights)?;
-        check_positive("norm of the answer", weights.iter().sum::<f64>())
-    }
-
-    /// Overwrites `answer` by its refinement.
-    fn refine_one(&self, whitened: &[f64], answer: &mut [f64]) -> PeakReport {
-        let data = &self.directions * nalgebra::DVectorView::from_slice(whitened, whitened.len());
-        let data = data.as_slice();
-        let norm = self.norm.unwrap_or_else(|| answer.iter().sum());
-        let target = Target { matrix: &self.rows, data, norm, prior: 1.0 };
-        let found = search(&self.mixture, target, answer, self.scope);
-        let (least, most) = self.scope.orders;
-        let log_evidence = log_sum(&found.modes) - ((most - least + 1) as f64).ln();
-        let alternative =
-            self.alternative.as_ref().map(|(other, odds)| odds + other.log_evidence(data));
-        let weight = if log_evidence == f64::NEG_INFINITY {
-            0.0
-        } else {
-            alternative.map_or(1.0, |other| 1.0 / (1.0 + (other - log_evidence).exp()))
-        };
-        if weight > 0.0 {
-            answer.iter_mut().for_each(|a| *a *= 1.0 - weight);
-            let total = log_sum(&found.modes);
-            for mode in &found.modes {
-                let share = weight * (mode.log_evidence - total).exp();
-                answer.iter_mut().zip(&mode.weights).for_each(|(a, &m)| *a += share * m);
-            }
-        }
-        let likeliest = found.modes.iter().max_by(|a, b| a.log_evidence.total_cmp(&b.log_evidence));
-        PeakReport {
-            weight,
-            log_evidence,
-            alternative,
-            modes: found.modes.len(),
-            peaks: likeliest.map_or(Vec::new(), |mode| self.peaks(mode)),
-            chi2: likeliest.map(|mode| mode.chi2),
-            n_data: data.len(),
-            bound: self.scope.bound,
-            fits: found.fits,
-            iterations: found.iterations,
-        }
-    }
-
-    /// The peaks of a mode, by centre.
-    fn peaks(&self, mode: &Mode) -> Vec<GaussianPeak> {
-        let norm: f64 = mode.weights.iter().sum();
-        let mut peaks: Vec<GaussianPeak> = (self.mixture.shapes(&mode.z))
-            .map(|shape| GaussianPeak {
-                centre: shape.centre,
-                width: shape.width,
-                weight: shape.height * self.mixture.sum(shape),
-            })
-            .collect();
-        let total: f64 = peaks.iter().map(|p| p.weight).sum();
-        peaks.iter_mut().for_each(|p| p.weight *= norm / total);
-        peaks.sort_by(|a, b| a.centre.total_cmp(&b.centre));
-        peaks
     }
 }

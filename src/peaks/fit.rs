@@ -17,11 +17,20 @@
 use super::mixture::{Evaluation, Mixture};
 use crate::linalg::{Cholesky, MatMut, MatRef, dot, gemm};
 
+/// M, r × n.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Rows<'a> {
+    /// Row-major.
+    Dense(&'a [f64]),
+    /// This times the unit matrix, r = n.
+    Unit(f64),
+}
+
 /// What is fitted: y = M a + noise of unit variance.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target<'a> {
-    /// M, r × n, row-major.
-    pub(super) matrix: &'a [f64],
+    /// M.
+    pub(super) matrix: Rows<'a>,
     /// y.
     pub(super) data: &'a [f64],
     /// Norm of a.
@@ -44,6 +53,8 @@ pub(super) struct Mode {
     /// Of the mode, without the number of ways to name its peaks.
     pub(super) log_evidence: f64,
     pub(super) iterations: usize,
+    /// Whether the iteration ended by itself: at a minimum, or far above the data where none is looked for.
+    pub(super) converged: bool,
 }
 
 /// Workspace.
@@ -67,6 +78,11 @@ const REACH: f64 = 1.2;
 const FIRST_DAMPING: f64 = 1e-2;
 const DAMPINGS: usize = 8;
 
+/// How much lower F would have to be for another step to matter.
+fn worthwhile(f: f64) -> f64 {
+    5e-3 + 1e-4 * f
+}
+
 impl<'a> Fitter<'a> {
     /// For mixtures of at most `peaks` peaks.
     pub(super) fn new(mixture: &'a Mixture, peaks: usize) -> Self {
@@ -88,9 +104,18 @@ impl<'a> Fitter<'a> {
     fn objective(&mut self, target: Target<'_>, z: &[f64], trial: bool) -> (f64, f64) {
         let evaluation = if trial { &self.trial } else { &self.at };
         let n = self.mixture.len();
+        let weights = &evaluation.weights;
         self.residuals.clear();
-        let rows = target.matrix.chunks_exact(n).zip(target.data);
-        self.residuals.extend(rows.map(|(row, y)| y - dot(row, &evaluation.weights)));
+        match target.matrix {
+            Rows::Dense(matrix) => {
+                let rows = matrix.chunks_exact(n).zip(target.data);
+                self.residuals.extend(rows.map(|(row, y)| y - dot(row, weights)));
+            }
+            Rows::Unit(scale) => {
+                let pairs = target.data.iter().zip(weights);
+                self.residuals.extend(pairs.map(|(y, a)| y - scale * a));
+            }
+        }
         let chi2: f64 = self.residuals.iter().map(|r| r * r).sum();
         let prior: f64 = z.iter().enumerate().map(|(i, &z)| self.mixture.prior(i, z)[0]).sum();
         (0.5 * chi2 + target.prior * prior, chi2)
@@ -101,12 +126,18 @@ impl<'a> Fitter<'a> {
         let (n, r, p) = (self.mixture.len(), target.data.len(), z.len());
         self.mixture.jacobian(&mut self.at);
         self.jacobian.resize(p * r, 0.0);
-        gemm(
-            MatMut::row_major(&mut self.jacobian, p, r),
-            MatRef::row_major(&self.at.jacobian, p, n),
-            MatRef::row_major(target.matrix, r, n).t(),
-            false,
-        );
+        match target.matrix {
+            Rows::Dense(matrix) => gemm(
+                MatMut::row_major(&mut self.jacobian, p, r),
+                MatRef::row_major(&self.at.jacobian, p, n),
+                MatRef::row_major(matrix, r, n).t(),
+                false,
+            ),
+            Rows::Unit(scale) => {
+                let pairs = self.jacobian.iter_mut().zip(&self.at.jacobian);
+                pairs.for_each(|(j, slope)| *j = scale * slope);
+            }
+        }
         for i in 0..p {
             let row = &self.jacobian[i * r..][..r];
             let [_, slope, curvature] = self.mixture.prior(i, z[i]);
@@ -127,6 +158,7 @@ impl<'a> Fitter<'a> {
         self.mixture.weights(&z, target.norm, &mut self.at);
         let (mut f, mut chi2) = self.objective(target, &z, false);
         let (mut damping, mut idle, mut iterations) = (FIRST_DAMPING, 0, 0);
+        let mut converged = false;
         while iterations < limit && idle < 2 && f.is_finite() {
             iterations += 1;
             self.linearise(target, &z);
@@ -149,7 +181,7 @@ impl<'a> Fitter<'a> {
                 self.mixture.weights(&next, target.norm, &mut self.trial);
                 let (value, fit) = self.objective(target, &next, true);
                 if value < f {
-                    idle = if f - value < 5e-3 + 1e-4 * value { idle + 1 } else { 0 };
+                    idle = if f - value < worthwhile(value) { idle + 1 } else { 0 };
                     (f, chi2, lower) = (value, fit, true);
                     core::mem::swap(&mut z, &mut next);
                     core::mem::swap(&mut self.at, &mut self.trial);
@@ -159,10 +191,13 @@ impl<'a> Fitter<'a> {
                 damping *= 5.0;
             }
             if !lower {
+                // Rounding hides the minimum, or the steps were too long all the same.
+                converged = self.decrement(p).is_some_and(|d| d < worthwhile(f));
                 break;
             }
             // A misfit this large after as many steps is no minimum worth reaching to the digit.
             if iterations >= 20 && chi2 > HOPELESS {
+                converged = true;
                 break;
             }
         }
@@ -172,25 +207,40 @@ impl<'a> Fitter<'a> {
             objective: f,
             log_evidence: f64::NEG_INFINITY,
             iterations,
+            converged: converged || idle >= 2,
             z,
         }
     }
 
-    /// Laplace's evidence of a mode.
+    /// ½ gᵀH⁻¹g at the point linearised last: what F falls short of its minimum by, to second order; none where H is
+    /// not positive definite.
+    fn decrement(&mut self, p: usize) -> Option<f64> {
+        if !self.factor(p) {
+            return None;
+        }
+        self.step[..p].copy_from_slice(&self.gradient[..p]);
+        self.cholesky.solve(&mut self.step[..p]);
+        Some(0.5 * dot(&self.gradient[..p], &self.step[..p]))
+    }
+
+    /// Factors H; whether it is positive definite as it is.
+    fn factor(&mut self, p: usize) -> bool {
+        let hessian = &self.hessian;
+        self.cholesky.set(p, |i, j| hessian[i * p + j]);
+        self.cholesky.factor() == Some(0.0)
+    }
+
+    /// Laplace's evidence of a mode; −∞ where H is not positive definite.
     pub(super) fn log_evidence(&mut self, target: Target<'_>, mode: &Mode) -> f64 {
         let p = mode.z.len();
         self.mixture.weights(&mode.z, target.norm, &mut self.at);
         self.objective(target, &mode.z, false);
         self.linearise(target, &mode.z);
-        let hessian = &self.hessian;
-        self.cholesky.set(p, |i, j| hessian[i * p + j]);
-        match self.cholesky.factor() {
-            Some(_) => {
-                let volume = p as f64 * core::f64::consts::TAU.ln();
-                0.5 * (volume - self.cholesky.log_determinant()) - mode.objective
-            }
-            None => f64::NEG_INFINITY,
+        if !self.factor(p) {
+            return f64::NEG_INFINITY;
         }
+        let volume = p as f64 * core::f64::consts::TAU.ln();
+        0.5 * (volume - self.cholesky.log_determinant()) - mode.objective
     }
 }
 

@@ -10,6 +10,7 @@
 //!
 //! - `mixture`: coordinates of a mixture, its weights on the grid and their derivatives;
 //! - `fit`: Levenberg and Marquardt's method for the most probable coordinates, and Laplace's evidence;
+//! - `refined`: a method and the refinement of its answer as one solver;
 //! - `search`: orders and starting points;
 //! - `alternative`: the evidence of a Gaussian distribution of spectra, for what is no mixture of few peaks.
 
@@ -17,10 +18,14 @@ mod alternative;
 mod few_peaks;
 mod fit;
 mod mixture;
+mod prepared;
+mod refined;
 mod report;
 mod search;
 #[cfg(test)]
 mod tests;
 
-pub use few_peaks::{FewPeaks, PreparedFewPeaks, RefinedBatch};
+pub use few_peaks::FewPeaks;
+pub use prepared::{PreparedFewPeaks, RefinedBatch};
+pub use refined::Refined;
 pub use report::{GaussianPeak, PeakReport};

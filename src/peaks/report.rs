@@ -34,8 +34,11 @@ pub struct PeakReport {
     pub n_data: usize,
     /// The χ² above which a mixture does not fit.
     pub bound: f64,
-    /// Fits that were tried, and their iterations in total.
+    /// Fits that were tried.
     pub fits: usize,
-    /// Iterations in total.
+    /// Their iterations in total.
     pub iterations: usize,
+    /// Whether the most probable mixture is a minimum of its fit; where none fits, whether any fit ended before its
+    /// limit of iterations.
+    pub converged: bool,
 }

@@ -5,9 +5,13 @@
 //! where the answer exceeds it, where one of its peaks splits in two, and drawn from the answer. From the
 //! best fit of an order the search hops on: one of its peaks is drawn anew, and the fit stays if it is better.
 
-use super::fit::{Fitter, Mode, Target};
+use super::fit::{Fitter, Mode, Rows, Target};
 use super::mixture::Mixture;
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
+
+/// Bounds on what can be asked for: a fit of so many peaks is small still, and a search of so many starts ends.
+pub(super) const MOST_PEAKS: usize = 64;
+pub(super) const MOST_RESTARTS: usize = 10_000;
 
 /// How far to search.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,6 +31,8 @@ pub(super) struct Found {
     pub(super) modes: Vec<Mode>,
     pub(super) fits: usize,
     pub(super) iterations: usize,
+    /// Whether any fit ended by itself.
+    pub(super) converged: bool,
 }
 
 /// Steps of a fit to the data, and of one to the answer that is refined.
@@ -66,7 +72,6 @@ fn argmax(x: &[f64]) -> usize {
 
 /// Searches around `answer` (weights of norm about `target.norm`).
 pub(super) fn search(mixture: &Mixture, target: Target<'_>, answer: &[f64], scope: Scope) -> Found {
-    let n = mixture.len();
     let (least, most) = scope.orders;
     let mut fitter = Fitter::new(mixture, most + usize::from(mixture.has_first()));
     let mut rng = ChaCha8Rng::seed_from_u64(0);
@@ -74,10 +79,9 @@ pub(super) fn search(mixture: &Mixture, target: Target<'_>, answer: &[f64], scop
 
     // The answer as data of its own.
     let inverse = (BLUR * target.norm).recip();
-    let identity: Vec<f64> =
-        (0..n * n).map(|k| if k % (n + 1) == 0 { inverse } else { 0.0 }).collect();
     let scaled: Vec<f64> = answer.iter().map(|a| a * inverse).collect();
-    let blurred = Target { matrix: &identity, data: &scaled, norm: target.norm, prior: 0.1 };
+    let (matrix, norm) = (Rows::Unit(inverse), target.norm);
+    let blurred = Target { matrix, data: &scaled, norm, prior: 0.1 };
 
     let mut greedy = fitter.descend(blurred, &mixture.least(), GREEDY_LIMIT);
     let mut best: Option<Mode> = None;
@@ -217,6 +221,7 @@ impl Found {
     ) {
         self.fits += 1;
         self.iterations += mode.iterations;
+        self.converged |= mode.converged;
         if mode.chi2.is_nan() || mode.chi2 > bound {
             return;
         }

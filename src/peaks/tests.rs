@@ -1,4 +1,4 @@
-use super::fit::{Fitter, Target};
+use super::fit::{Fitter, Rows, Target};
 use super::mixture::{Evaluation, Mixture};
 use super::*;
 use crate::synthetic::{GaussianMixture, NoiseLevel, PeakRange, TrainingSet};
@@ -151,11 +151,16 @@ fn evidence_is_the_integral_over_the_coordinates() {
     let problem = problem(&model, &peaks(&[(0.4, 0.3, 1.0)]));
     let n = mixture.len();
     let rows = problem.whitened_kernel().transpose();
-    let target =
-        Target { matrix: rows.as_slice(), data: problem.whitened_data(), norm: 1.0, prior: 1.0 };
+    let (matrix, data) = (Rows::Dense(rows.as_slice()), problem.whitened_data());
+    let target = Target { matrix, data, norm: 1.0, prior: 1.0 };
     let mut fitter = Fitter::new(&mixture, 1);
     let start: Vec<f64> = mixture.place(0.2, 0.2, 1.0).collect();
+    assert!(!fitter.descend(target, &start, 1).converged);
     let mode = fitter.descend(target, &start, 100);
+    assert!(mode.converged && mode.iterations < 100);
+    // At the minimum no step leads lower, and the fit knows it.
+    let again = fitter.descend(target, &mode.z, 100);
+    assert!(again.converged && mode.objective - again.objective < 1e-2);
     let laplace = fitter.log_evidence(target, &mode);
     let (reach, steps) = ([0.06, 0.12], 200);
     let mut total = 0.0;
@@ -176,6 +181,41 @@ fn evidence_is_the_integral_over_the_coordinates() {
     assert_eq!(n, 50);
 }
 
+/// Two peaks in one place: the curvature of their difference is that of the prior alone, here upside down.
+#[test]
+fn what_is_no_maximum_has_no_evidence() {
+    let mixture = Mixture::new(&grid(), &GaussianMixture::default(), 0.0, 0.0);
+    let truth = peaks(&[(0.4, 0.3, 1.0)]).weights();
+    let data: Vec<f64> = truth.iter().map(|a| 1e5 * a).collect();
+    let mut z = mixture.least();
+    z.extend(mixture.place(0.4, 0.3, 1.0).chain(mixture.place(0.4, 0.3, 1.0)));
+    let mut fitter = Fitter::new(&mixture, 3);
+    for (prior, finite) in [(1.0, true), (-1.0, false)] {
+        let target = Target { matrix: Rows::Unit(1e5), data: &data, norm: 1.0, prior };
+        let mode = fitter.descend(target, &z, 0);
+        assert_eq!(fitter.log_evidence(target, &mode).is_finite(), finite);
+    }
+}
+
+#[test]
+fn the_unit_matrix_is_that_matrix() {
+    let mixture = Mixture::new(&grid(), &GaussianMixture::default(), 0.7, 0.0);
+    let data: Vec<f64> = blurred(&peaks(&[(0.0, 0.2, 1.0), (0.9, 0.4, 1.0)]))
+        .weights()
+        .iter()
+        .map(|a| 50.0 * a)
+        .collect();
+    let full: Vec<f64> = (DMatrix::identity(50, 50) * 50.0).as_slice().to_vec();
+    let mut start = mixture.least();
+    start.extend(mixture.place(0.5, 0.3, 1.0));
+    let mut fitter = Fitter::new(&mixture, 2);
+    let [unit, dense] = [Rows::Unit(50.0), Rows::Dense(&full)].map(|matrix| {
+        fitter.descend(Target { matrix, data: &data, norm: 1.0, prior: 0.1 }, &start, 25)
+    });
+    let apart = unit.z.iter().zip(&dense.z).map(|(u, d)| (u - d).abs()).fold(0.0, f64::max);
+    assert!(apart < 1e-9 && unit.iterations == dense.iterations && unit.iterations > 2);
+}
+
 #[test]
 fn mixtures_without_noise_are_found_again() {
     let model = model(NOISE);
@@ -194,6 +234,7 @@ fn mixtures_without_noise_are_found_again() {
         let prepared = few.orders(1, 4).prepare(&model).unwrap();
         let (solution, report) = prepared.refine(&problem, &blurred(&truth)).unwrap();
         assert_eq!(report.weight, 1.0);
+        assert_eq!(solution.report().status, Status::Converged);
         assert_eq!(report.peaks.len(), list.len(), "case {case}: {report:?}");
         for (found, (centre, width, _)) in report.peaks.iter().zip(*list) {
             assert!((found.centre - centre).abs() < 2e-3, "case {case}: {found:?}");
@@ -223,6 +264,46 @@ fn what_no_mixture_fits_is_left_as_it_was() {
     assert_eq!(solution.spectrum().weights(), answer.weights());
     let told = |w: &Warning| matches!(w, Warning::Note(text) if text.contains("no mixture"));
     assert!(solution.report().warnings.iter().any(told));
+}
+
+/// Gives what it was made of, with a warning of its own.
+struct Constant(Spectrum);
+
+impl Solver<f64> for Constant {
+    fn solve(&self, problem: &Problem) -> crate::Result<Solution> {
+        let mut report = Nnls::new(1.0).solve(problem)?.report().clone();
+        report.method = "constant".into();
+        report.warnings = vec![Warning::Note("constant".into())];
+        Solution::new(problem, &self.0.weights(), report)
+    }
+}
+
+#[test]
+fn a_refined_solver_is_solver_and_refinement() {
+    let model = model(NOISE);
+    let truth = peaks(&[(-0.8, 0.25, 1.0), (0.9, 0.35, 1.0)]);
+    let mixture = GaussianMixture { quasiparticle: None, ..GaussianMixture::default() };
+    let few = FewPeaks::new(mixture);
+    let said = |solution: &Solution, words: &str| {
+        let says = |w: &Warning| matches!(w, Warning::Note(text) if text.contains(words));
+        solution.report().warnings.iter().filter(|w| says(w)).count()
+    };
+
+    let problem = problem(&model, &truth);
+    let (answer, two) = (blurred(&truth), few.clone().orders(2, 2));
+    let one = two.prepare(&model).unwrap().refine(&problem, &answer).unwrap().0;
+    let solution = Refined::new(Constant(answer.clone()), two).solve(&problem).unwrap();
+    assert_eq!(solution.spectrum(), one.spectrum());
+    assert_eq!(solution.report().method, "constant, few peaks");
+    assert_eq!(said(&solution, "constant"), 1);
+
+    // Two peaks are not one: the answer is the solver's own.
+    let refined = Refined::new(Constant(answer), few.orders(1, 1));
+    let (own, solution) =
+        (refined.solver().solve(&problem).unwrap(), refined.solve(&problem).unwrap());
+    assert_eq!(solution.spectrum(), own.spectrum());
+    assert_eq!(solution.report().method, "constant");
+    assert_eq!((said(&solution, "constant"), said(&solution, "no mixture")), (1, 1));
 }
 
 #[test]
@@ -301,10 +382,16 @@ fn bad_input_is_named() {
     assert!(of(ok().norm(f64::NAN)).contains("norm"));
     let peak = PeakRange { centre: (0.0, 0.0), width: (0.1, 0.2) };
     assert!(of(FewPeaks::new(GaussianMixture { peak, ..Default::default() })).contains("centre"));
+    for most in [65, usize::MAX] {
+        assert!(of(ok().orders(1, most)).contains("at most 64"));
+    }
+    assert!(of(ok().restarts(usize::MAX)).contains("restarts"));
+    let least = GaussianMixture { quasiparticle: None, ..GaussianMixture::default() };
+    assert!(of(FewPeaks::new(least).orders(0, 3)).contains("`orders` = 0"));
     let prepared = ok().prepare(&model).unwrap();
     let zeros = DMatrix::zeros(50, 1);
     let error = prepared.refine_batch(&DMatrix::zeros(60, 1), &zeros).unwrap_err();
-    assert!(matches!(error, Error::OutOfRange { argument: "norm of the answer", .. }));
+    assert!(matches!(error, Error::OutOfRange { argument: "answer", .. }));
     assert!(prepared.refine_batch(&DMatrix::zeros(59, 1), &zeros).is_err());
     assert!(prepared.refine_batch(&DMatrix::zeros(60, 2), &zeros).is_err());
 }

@@ -1,7 +1,7 @@
 //! Kernel, axes and noise: what problems with different data share.
 
 use super::Fingerprint;
-use crate::error::{Result, check_finite, check_len};
+use crate::error::{Error, Result, check_finite, check_len};
 use crate::grid::FrequencyGrid;
 use crate::kernel::{Density, Kernel};
 use crate::linalg::{Svd, thin_svd};
@@ -120,6 +120,26 @@ impl<T: Real> ForwardModel<T> {
     /// Hash of kernel and axes.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    /// `Err` unless `problem` has this kernel, these axes and this noise: for solvers prepared for this model.
+    pub(crate) fn check_same(&self, problem: &ForwardModel<T>) -> Result<()> {
+        if core::ptr::eq(self, problem) {
+            return Ok(());
+        }
+        if problem.fingerprint != self.fingerprint {
+            let (found, expected) = (problem.fingerprint.value(), self.fingerprint.value());
+            return Err(Error::FingerprintMismatch { found, expected });
+        }
+        // Noise is no part of the fingerprint.
+        if problem.whitening != self.whitening {
+            return Err(Error::Unsupported {
+                argument: "problem",
+                value: "with noise of its own",
+                expected: "the noise of the forward model that was prepared",
+            });
+        }
+        Ok(())
     }
 
     /// Singular values and vectors of the whitened kernel; computed once.

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// Something a careful reader of a result should know. Printed by [`Report`].
+/// Something a careful reader of a result should know. Printed by [`Report`](super::Report).
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

@@ -33,7 +33,7 @@ impl NoiseLevel {
     ///
     /// # Errors
     /// Fewer than two bins; data that are empty or not finite; ρ outside [0, 1); noise that is none, or for data of
-    /// another length.
+    /// another length; more bins than fit into memory.
     pub fn bins(
         &self,
         data: &[f64],
@@ -54,7 +54,14 @@ impl NoiseLevel {
         let fresh = (1.0 - memory * memory).sqrt();
         let n = data.len();
         let (mut scratch, mut draw, mut error) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
-        let mut values = Vec::with_capacity(count * n);
+        let mut values = Vec::new();
+        count.checked_mul(n).and_then(|size| values.try_reserve_exact(size).ok()).ok_or(
+            Error::OutOfRange {
+                argument: "bins",
+                value: count as f64,
+                expected: "bins that fit into memory",
+            },
+        )?;
         for b in 0..count {
             noise.draw(&mut stream, &mut scratch, &mut draw);
             let (keep, new) = if b == 0 { (0.0, 1.0) } else { (memory, fresh) };
@@ -113,5 +120,9 @@ mod tests {
         }
         assert!(bins(&[], 2, 0.5).is_err() && bins(&[0.0], 1, 0.5).is_err());
         assert!(bins(&[f64::NAN], 2, 0.5).is_err());
+        for count in [usize::MAX, usize::MAX / 16] {
+            let error = bins(&[0.0, 1.0], count, 0.5).unwrap_err().to_string();
+            assert!(error.contains("bins") && error.contains("memory"), "{error}");
+        }
     }
 }

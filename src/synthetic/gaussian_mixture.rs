@@ -6,9 +6,9 @@
 //! A(ω) ∝ Σ_i exp(−(ω − μ_i)²/(2σ_i²))     with one quasiparticle peak near ω = 0 as a further term
 //! ```
 //!
-//! All peaks have the same height unless [`PeakSize`] says otherwise, and the weights a_j = A(ω_j) Δω_j are normalised to Σ a = 1. (On a
-//! uniform grid the paper's plain samples divided by their sum are the same, but for the half cells at
-//! the two ends, where these spectra have next to no weight.)
+//! All peaks have the same height unless [`PeakSize`] says otherwise, and the weights a_j = A(ω_j) Δω_j are
+//! normalised to Σ a = 1. (On a uniform grid the paper's plain samples divided by their sum are the same, but
+//! for the half cells at the two ends, where these spectra have next to no weight.)
 
 use crate::error::{Error, Result, check_finite, check_positive};
 use crate::grid::FrequencyGrid;

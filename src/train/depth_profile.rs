@@ -1,14 +1,14 @@
 //! How deep a network is that answers layer by layer: how near each of its iterates is to the answer.
 
 use super::Estimator;
-use crate::error::{Error, Result, check_finite, check_len};
-use crate::network::{Network, gather};
+use crate::error::{Error, Result, check_finite, check_len, check_not_empty};
+use crate::network::{Network, PANEL, gather, scatter};
 use crate::real::Real;
 use crate::synthetic::TrainingSet;
 use nalgebra::DMatrix;
 
 /// How the iterates a_1 = 0, a_2, …, a_{L+1} of a network of L layers come to its answer a_{L+1}, in the mean over a
-/// set.
+/// set. Where the answer is zero for all of it, the distances are NaN.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct DepthProfile {
@@ -30,17 +30,16 @@ impl DepthProfile {
     }
 }
 
-/// Samples a pass: fixed, so that the bits are.
-const PANEL: usize = 256;
-
 impl<T: Real, N: Network<T>> Estimator<T, N> {
     /// What every layer gives for data in columns, one matrix a layer: the iterates a_2…a_{L+1} of an unrolled
     /// network, the activations of others.
     ///
     /// # Errors
-    /// Data of another length than the raw data it takes, or not finite; a network that does not keep them.
+    /// Data without columns, of another length than the raw data it takes, or not finite; a network that does not keep
+    /// them.
     pub fn layer_outputs(&self, data: &DMatrix<T>) -> Result<Vec<DMatrix<T>>> {
         check_len("data", data.nrows(), self.input_len(), "the network's input")?;
+        check_not_empty("data", data.ncols(), 1)?;
         check_finite("data", data.as_slice())?;
         let seen = match self.front() {
             Some(front) => &front.apply(data)?,
@@ -62,11 +61,8 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
                 if start == 0 {
                     outputs.push(DMatrix::zeros(n, seen.ncols()));
                 }
-                for (b, mut column) in
-                    outputs[layer].columns_mut(start, batch).column_iter_mut().enumerate()
-                {
-                    column.iter_mut().enumerate().for_each(|(i, v)| *v = panel[i * batch + b]);
-                }
+                let columns = &mut outputs[layer].as_mut_slice()[start * n..][..batch * n];
+                scatter(panel, batch, columns);
             }
         }
         Ok(outputs)

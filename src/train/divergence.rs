@@ -7,7 +7,7 @@ use core::fmt;
 
 /// What was not finite first, or exploded. Layers are counted from 1, as in the paper; an output head is one more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum DivergenceOrigin {
     /// Parameters of this layer: the last one with a parameter that is not finite, which the backward pass meets

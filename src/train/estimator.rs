@@ -129,6 +129,8 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
 
     /// The same for data of this noise: an adaptive front is told it, anything else stays as it is.
     ///
+    /// The noise is fixed from then on: a problem that declares other noise is answered as if it had this one.
+    ///
     /// # Errors
     /// Noise of data of another length.
     pub fn at<U: Real>(mut self, noise: &Whitening<U>) -> Result<Self> {

@@ -15,13 +15,15 @@ pub(crate) struct Progress<T> {
     order: Vec<usize>,
     /// Parameters after the last sound epoch.
     sound: Vec<T>,
+    /// Those it began with: its losses are known to be sound.
+    earlier: Vec<T>,
     pub(super) best: Option<Best<T>>,
     /// Of the last whole epoch.
     pub(super) validation: Option<ErrorSummary>,
     pub(super) epoch: usize,
     pub(super) training_loss: Option<f64>,
     /// Of a run that has ended before its last epoch.
-    status: Option<TrainingStatus>,
+    pub(super) status: Option<TrainingStatus>,
 }
 
 /// The epoch of the least mean validation error.
@@ -47,6 +49,7 @@ impl<T: Real> Progress<T> {
             seed,
             order: (0..samples).collect(),
             sound: parameters.to_vec(),
+            earlier: parameters.to_vec(),
             best: None,
             validation: None,
             epoch: 0,
@@ -70,9 +73,9 @@ impl<T: Real> Progress<T> {
         self.epoch
     }
 
-    /// Ends the run at the observer's word.
+    /// Ends the run at the observer's word, unless it has ended of itself.
     pub(crate) fn stop(&mut self) {
-        self.status = Some(TrainingStatus::Stopped);
+        self.status.get_or_insert(TrainingStatus::Stopped);
     }
 
     /// Whether the observer has ended it.
@@ -80,9 +83,15 @@ impl<T: Real> Progress<T> {
         self.status == Some(TrainingStatus::Stopped)
     }
 
+    /// Ends the run for want of a better validation error.
+    pub(super) fn lose_patience(&mut self) {
+        self.status = Some(TrainingStatus::OutOfPatience);
+    }
+
     /// Takes the parameters the run begins with.
     pub(super) fn begin(&mut self, parameters: &[T]) {
         self.sound.copy_from_slice(parameters);
+        self.earlier.copy_from_slice(parameters);
     }
 
     /// The order of the samples in the next epoch: a ChaCha8 stream of its own.
@@ -96,20 +105,22 @@ impl<T: Real> Progress<T> {
 
     /// Takes the mean loss of a sound epoch and the parameters after it.
     pub(crate) fn accept(&mut self, loss: f64, parameters: &[T]) {
+        core::mem::swap(&mut self.sound, &mut self.earlier);
         self.sound.copy_from_slice(parameters);
         self.epoch += 1;
         self.training_loss = Some(loss);
     }
 
-    /// The loss above which an epoch has exploded.
+    /// The loss above which the next epoch has exploded.
     pub(crate) fn limit(&self) -> f64 {
         self.training_loss.filter(|&loss| loss > 0.0).map_or(f64::MAX, |loss| EXPLOSION * loss)
     }
 
-    /// Ends the run as diverged in the epoch at hand; the answer is the parameters to go back to.
-    pub(crate) fn diverge(&mut self, origin: DivergenceOrigin, step: usize) -> &[T] {
+    /// Ends the run as diverged in the epoch at hand; the answer is the parameters to go back to: those this epoch
+    /// began with if one of its losses was `sound`, else those of the epoch before.
+    pub(crate) fn diverge(&mut self, origin: DivergenceOrigin, step: usize, sound: bool) -> &[T] {
         self.status = Some(TrainingStatus::Diverged { epoch: self.epoch + 1, step, origin });
-        &self.sound
+        if sound { &self.sound } else { &self.earlier }
     }
 
     /// Takes the validation errors after an accepted epoch.
@@ -122,7 +133,7 @@ impl<T: Real> Progress<T> {
             }
             let waited = self.epoch - self.best.as_ref().map_or(0, |best| best.epoch);
             if options.patience.is_some_and(|patience| waited > 0 && waited >= patience) {
-                self.status = Some(TrainingStatus::OutOfPatience);
+                self.lose_patience();
             }
         }
     }

@@ -7,21 +7,25 @@
 use super::trainer::add_gradients;
 use super::training::estimates;
 use super::{DivergenceOrigin, Trainer, Training};
-use crate::cluster::{Communicator, agree, digits, gather_columns, share};
-use crate::error::{Error, Result};
+use crate::cluster::{Communicator, check_alike, gather_columns, share};
+use crate::error::Result;
 use crate::network::{Network, PANEL};
 use crate::parallel;
 use crate::real::Real;
-use crate::synthetic::TrainingSource;
+use crate::synthetic::{TrainingSet, TrainingSource};
 use core::ops::ControlFlow;
 use nalgebra::DMatrix;
+
+/// What runs on ranks have in common.
+const SAME: &str = "the same network, source, options and state on all ranks";
 
 impl<T: Real, N: Network<T>> Training<T, N> {
     /// The same run on all ranks of `communicator`, each of which has made it from the same source and
     /// options, or resumed it from the same state.
     ///
-    /// Every rank takes its share of each batch and of the validation set; gradients and losses are added,
-    /// in one message of as many numbers as there are parameters. Parameters and seed are those of rank 0.
+    /// Every rank takes its share of each batch and of the validation set, which all pass or none; gradients
+    /// and losses are added, in one message of as many numbers as there are parameters. Parameters and seed
+    /// are those of rank 0.
     /// A run ends on all ranks when it ends on one: by divergence, out of patience, or stopped by the
     /// observer of any of them; an error of one rank is one of all. The same bits for a fixed number of
     /// ranks, and the same result to rounding for any.
@@ -65,23 +69,30 @@ impl<T: Real, N: Network<T>> Training<T, N> {
     /// ```
     ///
     /// # Errors
-    /// Ranks whose runs differ in the numbers of parameters, of samples, of a batch, of epochs or steps; a
-    /// rank that cannot be reached.
+    /// Ranks whose runs differ in the numbers of parameters, of samples, of a batch or chunk, of epochs or
+    /// steps, in patience, learning rate, penalty or the optimiser's constants; a rank that cannot be reached.
     pub fn with_communicator<C: Communicator<T>>(
         self,
         communicator: C,
     ) -> Result<Training<T, N, C>> {
         let Training { mut trainer, mut progress, .. } = self;
         if communicator.size() > 1 {
+            let options = trainer.options();
             let counts = [
                 trainer.network().parameters().len(),
-                trainer.options().batch,
-                trainer.options().epochs,
+                options.batch,
+                options.chunk,
+                options.epochs,
+                options.patience.map_or(0, |patience| patience.saturating_add(1)),
                 trainer.steps(),
                 progress.samples(),
                 progress.epochs(),
             ];
-            check_alike(&communicator, &counts)?;
+            let (rate, adam) = (trainer.learning_rate(), options.adam);
+            let constants = [rate, options.l2, adam.beta1, adam.beta2, adam.epsilon];
+            let mut numbers = counts.map(|count| count as u64).to_vec();
+            numbers.extend(constants.map(f64::to_bits));
+            check_alike(&communicator, &numbers, SAME)?;
             let mut seed = progress.seed.map(|byte| T::lit(byte.into()));
             communicator.broadcast(0, &mut seed)?;
             progress.seed = seed.map(|byte| byte.as_f64() as u8);
@@ -94,14 +105,32 @@ impl<T: Real, N: Network<T>> Training<T, N> {
 }
 
 impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
-    /// A stop on one rank is one on all.
-    pub(super) fn share_stop(&mut self) -> Result<()> {
+    /// `Err` on every rank unless all validate, on as many samples, or none.
+    pub(super) fn check_validation(&self, validation: Option<&TrainingSet<T>>) -> Result<()> {
+        if self.communicator.size() == 1 {
+            return Ok(());
+        }
+        let samples = validation.map_or(0, TrainingSet::len);
+        let numbers = [u64::from(validation.is_some()), samples as u64];
+        check_alike(
+            &self.communicator,
+            &numbers,
+            "a validation set of one size on all ranks, or none",
+        )
+    }
+
+    /// An end on one rank is one on all: a stop, or else a lack of patience.
+    pub(super) fn share_end(&mut self) -> Result<()> {
         if self.communicator.size() > 1 {
-            let here = if self.progress.is_stopped() { T::one() } else { T::zero() };
-            let mut anywhere = [T::zero()];
-            self.communicator.all_reduce_sum(&[here], &mut anywhere)?;
+            let over = self.progress.is_over(self.trainer.options());
+            let here = [self.progress.is_stopped(), over];
+            let here = here.map(|yes| if yes { T::one() } else { T::zero() });
+            let mut anywhere = [T::zero(); 2];
+            self.communicator.all_reduce_sum(&here, &mut anywhere)?;
             if anywhere[0] > T::zero() {
                 self.stop();
+            } else if anywhere[1] > T::zero() && !over {
+                self.progress.lose_patience();
             }
         }
         Ok(())
@@ -109,7 +138,8 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
 }
 
 impl<T: Real, N: Network<T>> Trainer<T, N> {
-    /// A step, unless the loss is above `limit`, on a batch of which every rank takes its share; the mean loss. Bits depend on the number of ranks.
+    /// A step, unless the loss is above `limit`, on a batch of which every rank takes its share; the mean
+    /// loss. Bits depend on the number of ranks.
     pub(super) fn step_shared<S, C>(
         &mut self,
         source: &S,
@@ -190,23 +220,4 @@ pub(super) fn shared_estimates<T: Real, N: Network<T>>(
     let mut all = all.unwrap_or_else(|| DMatrix::zeros(network.output_len(), count));
     communicator.broadcast(0, all.as_mut_slice())?;
     Ok(all)
-}
-
-/// `Err` on every rank unless `counts` are the same on all.
-fn check_alike<T: Real>(communicator: &impl Communicator<T>, counts: &[usize]) -> Result<()> {
-    let digits: Vec<T> = counts.iter().flat_map(|&count| digits(count)).collect();
-    let mut first = digits.clone();
-    communicator.broadcast(0, &mut first)?;
-    agree(
-        communicator,
-        if first == digits {
-            Ok(())
-        } else {
-            Err(Error::Unsupported {
-                argument: "communicator",
-                value: "ranks with different runs",
-                expected: "the same network, source, options and state on all ranks",
-            })
-        },
-    )
 }

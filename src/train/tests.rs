@@ -476,6 +476,20 @@ fn a_run_with_a_validation_keeps_its_best_weights_and_stops_early() {
     let best = report.best_epoch.unwrap();
     assert_eq!((errors[best - 1], best + 4), (least, errors.len()));
     assert_eq!((report.validation, score.mean), (Some(score), least));
+    // It stays out of patience, while one that was stopped goes on.
+    let options = TrainOptions { patience: Some(1), ..base };
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    let mut part = Training::new(network::<f32>(3), &training, &options, &mut rng).unwrap();
+    part.epoch(&training, Some(&validation)).unwrap().unwrap();
+    part.stop();
+    let mut part = Training::resume(part.state(), &training).unwrap();
+    assert!(part.epoch(&training, Some(&validation)).unwrap().is_some());
+    while part.epoch(&training, Some(&validation)).unwrap().is_some() {}
+    let mut ended = Training::resume(part.state(), &training).unwrap();
+    assert_eq!(ended.epoch(&training, Some(&validation)).unwrap(), None);
+    let (network, report) = ended.finish();
+    assert_eq!(report.status, TrainingStatus::OutOfPatience);
+    assert_eq!((network, report), part.finish());
     let (errors, report, score) = run(TrainOptions { keep_best: false, epochs: 8, ..base });
     assert_eq!((report.status, report.best_epoch), (TrainingStatus::Completed, None));
     assert_eq!(score.mean, errors[7]);

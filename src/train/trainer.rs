@@ -350,14 +350,15 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
         loss
     }
 
-    /// `step` on all whole batches of `order`, each with the limit of its loss: their mean loss, or the first
-    /// that is above its limit or no number, whose step was not done.
+    /// `step` on all whole batches of `order`, each with the limit of its loss, at first `limit`: their mean loss, or
+    /// the first that is above its limit or no number, whose step was not done.
     pub(super) fn epoch(
         &mut self,
         order: &[usize],
+        mut limit: f64,
         mut step: impl FnMut(&mut Self, &[usize], f64) -> Result<f64>,
     ) -> Result<ControlFlow<f64, f64>> {
-        let (mut total, mut limit) = (0.0, f64::MAX);
+        let mut total = 0.0;
         let batches = order.chunks_exact(self.options.batch);
         let count = batches.len();
         for (i, samples) in batches.enumerate() {
@@ -366,7 +367,7 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
                 return Ok(ControlFlow::Break(loss));
             }
             if i == 0 && loss > 0.0 {
-                limit = EXPLOSION * loss;
+                limit = limit.min(EXPLOSION * loss);
             }
             total += loss;
         }

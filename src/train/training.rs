@@ -33,7 +33,7 @@ pub struct EpochInfo {
 
 /// How a training run ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum TrainingStatus {
     /// All epochs were done.
@@ -42,8 +42,10 @@ pub enum TrainingStatus {
     Stopped,
     /// The validation error has not improved for [`TrainOptions::patience`] epochs.
     OutOfPatience,
-    /// Loss or parameters became NaN or infinite, or the loss rose to a million times that of the epoch's first
-    /// step; the parameters of the best epoch, or of the last sound one, are kept.
+    /// Loss or parameters became NaN or infinite, or the loss of a step rose to a million times that of the epoch's
+    /// first step or the mean of the epoch before; the parameters of the best epoch, or the last that an epoch
+    /// began with whose first loss was sound, are kept. Losses are taken before a step: what the very last step of
+    /// a run does, if its parameters stay finite, shows in a validation only.
     Diverged {
         /// The epoch it happened in, counted from 1.
         epoch: usize,
@@ -150,7 +152,8 @@ pub struct Training<T: Real, N: Network<T>, C = Alone> {
 }
 
 /// All of a training run between two epochs: network, optimiser, seed, counters and best weights. A run
-/// resumed from it gives the bits of one that was never interrupted.
+/// resumed from it gives the bits of one that was never interrupted, but for the weights it keeps where its first
+/// loss has exploded: those it was resumed with.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TrainingState<T: Real, N> {
@@ -164,6 +167,9 @@ pub struct TrainingState<T: Real, N> {
     training_loss: Option<f64>,
     validation: Option<ErrorSummary>,
     best: Option<Best<T>>,
+    /// Of a run that ended of itself.
+    #[cfg_attr(feature = "serde", serde(default))]
+    status: Option<TrainingStatus>,
 }
 
 impl<T: Real, N> TrainingState<T, N> {
@@ -195,7 +201,8 @@ impl<T: Real, N: Network<T>> Training<T, N> {
         Ok(Training { trainer, communicator: Alone, progress })
     }
 
-    /// Goes on where `state` was taken, over the same source.
+    /// Goes on where `state` was taken, over the same source: a run that was stopped too, while one that diverged
+    /// or is out of patience stays ended.
     ///
     /// # Errors
     /// A state of another version, or one that does not fit together; a source of another shape than the
@@ -223,12 +230,14 @@ impl<T: Real, N: Network<T>> Training<T, N> {
         progress.validation = state.validation;
         progress.epoch = state.epoch;
         progress.training_loss = state.training_loss;
+        progress.status = state.status;
         Ok(Training { trainer, communicator: Alone, progress })
     }
 }
 
 impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
-    /// Everything that is needed to go on from here: the weights of the last sound epoch.
+    /// Everything that is needed to go on from here. After a divergence the weights are sound and the optimiser is
+    /// that of the failed epoch; the state then is of a run that has ended.
     pub fn state(&self) -> TrainingState<T, N>
     where
         N: Clone,
@@ -244,6 +253,7 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
             training_loss: self.progress.training_loss,
             validation: self.progress.validation,
             best: self.progress.best.clone(),
+            status: self.progress.status.filter(|_| !self.progress.is_stopped()),
         }
     }
 
@@ -274,8 +284,9 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
     /// several call it until it is `None`.
     ///
     /// # Errors
-    /// A source or set of another shape than the network, or of fewer samples than the run began with; a
-    /// rank of several that fails or cannot be reached any more.
+    /// A source or set of another shape than the network, or of fewer samples than the run began with; ranks
+    /// of which some validate and others do not, or on sets of other sizes; a rank of several that fails or
+    /// cannot be reached any more.
     pub fn epoch<S: TrainingSource<T> + ?Sized>(
         &mut self,
         source: &S,
@@ -283,14 +294,16 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
     ) -> Result<Option<EpochInfo>> {
         let options = *self.trainer.options();
         agree(&self.communicator, self.check(source, validation))?;
-        self.share_stop()?;
+        self.check_validation(validation)?;
+        self.share_end()?;
         if self.progress.is_over(&options) {
             return Ok(None);
         }
         let (trainer, communicator) = (&mut self.trainer, &self.communicator);
+        let (limit, before) = (self.progress.limit(), trainer.steps());
         let order = self.progress.shuffle();
         let outcome = if communicator.size() > 1 {
-            let outcome = trainer.epoch(order, |trainer, batch, limit| {
+            let outcome = trainer.epoch(order, limit, |trainer, batch, limit| {
                 trainer.step_shared(source, batch, limit, communicator)
             })?;
             // Machines that round differently do not drift apart.
@@ -298,13 +311,14 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
             outcome
         } else {
             parallel::enter(|| {
-                trainer.epoch(order, |trainer, batch, limit| {
+                trainer.epoch(order, limit, |trainer, batch, limit| {
                     Ok(trainer.step_unchecked(source, batch, limit))
                 })
             })?
         };
         if let Some(origin) = trainer.origin(outcome, communicator)? {
-            let sound = self.progress.diverge(origin, trainer.steps());
+            let steps = trainer.steps();
+            let sound = self.progress.diverge(origin, steps, steps > before);
             trainer.network_mut().parameters_mut().copy_from_slice(sound);
             return Ok(None);
         }

@@ -43,7 +43,7 @@ impl<'a, T: Real> MatRef<'a, T> {
         Self::strided(data, rows, columns, columns, 1)
     }
 
-    /// Any strides; `data` must reach the last element.
+    /// Strides of which one is 1; `data` must reach the last element.
     pub(crate) fn strided(
         data: &'a [T],
         rows: usize,
@@ -55,6 +55,7 @@ impl<'a, T: Real> MatRef<'a, T> {
             data.len() >= extent(rows, columns, row_stride, column_stride),
             "view out of bounds"
         );
+        assert!(row_stride == 1 || column_stride == 1, "neither rows nor columns are contiguous");
         MatRef { data, rows, columns, row_stride, column_stride }
     }
 
@@ -184,7 +185,7 @@ fn product<T: Real>(
         factor,
     };
     // SAFETY: the views were checked to lie inside their slices, the shapes to fit; `c` has distinct elements and
-    // is a unique borrow; a column next to another is one element away, or there is but one.
+    // is a unique borrow; a column next to another is one element away, or there is but one; views have a stride of 1.
     unsafe { product.run(set) };
 }
 
@@ -275,6 +276,10 @@ mod tests {
                 (200, 3, 17),
                 (17, 700, 19),
                 (5, 0, 6),
+                (200, 0, 200),
+                // A so large that its rows are asked for ahead; rows of B so long that whole registers are packed.
+                (200, 340, 20),
+                (17, 9, 300),
             ] {
                 battery::<f64>(set, m, k, n);
                 battery::<f32>(set, m, k, n);

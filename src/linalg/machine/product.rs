@@ -26,7 +26,7 @@ use crate::real::Real;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
-/// Bytes of a packed strip: two thirds of a first cache level.
+/// Bytes of a packed strip: 32 kB, as much as a first cache level has at least.
 const STRIP: usize = 32 * 1024;
 /// Widths of a strip up to which rows of B are near enough to one another to be used where they lie.
 const NARROW: usize = 4;
@@ -38,7 +38,7 @@ const FEW: usize = 16;
 const FAR: usize = 256 * 1024;
 
 /// C = keep·C + factor·A·B; without `keep` what C held is not read. Element (i, j) of A lies at
-/// `a + i·a_row + j·a_column`, B and C alike, and `c_column` is 1.
+/// `a + i·a_row + j·a_column`, B and C alike; `c_column` is 1, and so is `b_row` or `b_column`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Product<T> {
     pub(super) rows: usize,
@@ -178,8 +178,10 @@ impl<T: Real, R: Register<T>> Job<'_, T, R> {
                     let depth = cut(product.depth, depth_blocks, block);
                     // SAFETY: the indices lie inside the matrices.
                     unsafe {
-                        let mut b =
-                            product.b.add(depth.start * product.b_row + first * product.b_column);
+                        // Without depth, A and B may have no memory at all.
+                        let mut b = product
+                            .b
+                            .wrapping_add(depth.start * product.b_row + first * product.b_column);
                         let mut b_row = product.b_row;
                         let compact = b_row <= NARROW * most * R::LANES || rows.len() <= FEW;
                         if product.b_column != 1 || here < width * R::LANES || !compact {
@@ -190,9 +192,9 @@ impl<T: Real, R: Register<T>> Job<'_, T, R> {
                         let tiles = Tiles {
                             rows: rows.len(),
                             depth: depth.len(),
-                            a: product
-                                .a
-                                .add(rows.start * product.a_row + depth.start * product.a_column),
+                            a: product.a.wrapping_add(
+                                rows.start * product.a_row + depth.start * product.a_column,
+                            ),
                             a_row: product.a_row,
                             a_column: product.a_column,
                             ahead,
@@ -215,7 +217,7 @@ impl<T: Real, R: Register<T>> Job<'_, T, R> {
     /// Copies `depth` rows of `columns` numbers at `b` to rows of whole registers, filled up with zeros.
     ///
     /// # Safety
-    /// They can be read, and `to` has room for them.
+    /// They can be read, one of B's strides is 1, and `to` has room for them.
     #[inline(always)]
     unsafe fn pack(&self, b: *const T, depth: usize, columns: usize, to: *mut T) {
         let Product { b_row, b_column, .. } = *self.product;
@@ -224,12 +226,12 @@ impl<T: Real, R: Register<T>> Job<'_, T, R> {
             let count = (columns - first).min(R::LANES);
             // SAFETY: indices below `depth` and `columns`, filled up to `width`.
             unsafe {
-                let (b, to) = (b.add(first * b_column), to.add(first));
+                let (b, to) = (b.wrapping_add(first * b_column), to.add(first));
                 if b_column == 1 {
                     for p in 0..depth {
                         R::load_first(b.add(p * b_row), count).store(to.add(p * width));
                     }
-                } else if b_row == 1 {
+                } else {
                     for p in (0..depth).step_by(R::LANES) {
                         let here = (depth - p).min(R::LANES);
                         let x = transposed::<T, R>(|j| b.add(j * b_column + p), count, here);
@@ -237,17 +239,6 @@ impl<T: Real, R: Register<T>> Job<'_, T, R> {
                             if i < here {
                                 x[i].store(to.add((p + i) * width));
                             }
-                        }
-                    }
-                } else {
-                    for p in 0..depth {
-                        for j in 0..R::LANES {
-                            let x = if j < count {
-                                *b.add(p * b_row + j * b_column)
-                            } else {
-                                T::zero()
-                            };
-                            *to.add(p * width + j) = x;
                         }
                     }
                 }

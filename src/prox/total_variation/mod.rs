@@ -5,8 +5,8 @@
 //! fixed at both ends.
 //!
 //! `scan` is Condat's algorithm, fast, but limited by branches that cannot be predicted, and quadratic at worst.
-//! Against the first, `lanes` scans many stretches of a long signal at once; `scan` then only joins them, and
-//! nothing of the answer depends on it. Against the second, once a scan has gone back over more than `PATIENCE`
+//! Against the first, `lanes` scans many stretches of a long signal at once; `scan` then only joins them, and the
+//! answer does not depend on it, but for rounding where a scan gives up. Against the second, once a scan has gone back over more than `PATIENCE`
 //! elements for each of z, `taut_string` takes over, which is linear whatever the data.
 
 mod lanes;

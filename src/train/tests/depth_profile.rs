@@ -71,6 +71,11 @@ fn effective_depth_follows_its_limits() {
     // Halving: the answer itself is 1 − 2⁻²⁰ of the target.
     let halves = profile(&[0.5; 20]);
     assert!((halves.effective_depth() - 2.0).abs() < 1e-4);
+    // An answer of zero for all data has no distances.
+    let dead = towards(&[0.0; 3], &[0.5, 0.5]);
+    let dead = Estimator::new(dead, one.fingerprint()).depth_profile(&one).unwrap();
+    assert!(dead.distances.iter().all(|d| d.is_nan()) && dead.effective_depth().is_nan());
+    assert!(dead.errors.iter().all(|error| (error - size).abs() < 1e-14));
 }
 
 #[test]
@@ -86,4 +91,6 @@ fn networks_without_iterates_are_refused() {
     assert!(matches!(e, Error::Unsupported { argument: "network", .. }));
     assert!(estimator.layer_outputs(&DMatrix::zeros(29, 2)).is_err());
     assert!(estimator.layer_outputs(&DMatrix::from_element(30, 1, f64::NAN)).is_err());
+    let empty = estimator.layer_outputs(&DMatrix::zeros(30, 0));
+    assert!(matches!(empty, Err(Error::Empty { argument: "data", .. })));
 }

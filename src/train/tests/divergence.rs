@@ -35,9 +35,9 @@ fn divergence_stops_the_run_and_keeps_sound_weights() {
     assert_eq!(activations(report), 2);
     let (_, report) = diverges(&Headed::new(fcn, Head::Normalised), 1e25);
     assert_eq!(activations(report), 2);
-    // In the wider range it does not overflow, but explodes.
+    // In the wider range it does not overflow, but explodes: the last layer is as large as the loss.
     let (_, report) = diverges(&network::<f64>(3), 1e25);
-    assert!(activations(report) <= 3);
+    assert_eq!(activations(report), 3);
     let (after, report) = diverges(&network::<f32>(3), 1e25);
     assert_eq!(activations(report), 2);
     // A solution of such a network says so.
@@ -67,6 +67,33 @@ fn divergence_after_sound_epochs_keeps_the_best_one() {
     assert_eq!(report.validation.unwrap().mean, errors[0]);
     let estimator = Estimator::new(after, validation.fingerprint());
     assert_eq!(estimator.evaluate(&validation).unwrap().mean, errors[0]);
+}
+
+#[test]
+fn an_explosion_is_found_where_an_epoch_is_one_step() {
+    // The rate grows by 10²⁰ a step: the second step explodes within the numbers, which the third finds.
+    let schedule = Schedule::Exponential { rate: 1e20, steps: 1.0 };
+    let options = TrainOptions { batch: 200, schedule, learning_rate: 1e-12, ..options(6) };
+    let training = set::<f64>(200, 1);
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    let mut run = Training::new(network::<f64>(3), &training, &options, &mut rng).unwrap();
+    run.epoch(&training, None).unwrap().unwrap();
+    let sound = run.network().clone();
+    let info = run.epoch(&training, None).unwrap().unwrap();
+    assert!(info.training_loss < 10.0 && *run.network() != sound);
+    assert_eq!(run.epoch(&training, None).unwrap(), None);
+    // It stays ended when it is resumed.
+    let mut resumed = Training::resume(run.state(), &training).unwrap();
+    assert_eq!(resumed.epoch(&training, None).unwrap(), None);
+    for run in [run, resumed] {
+        let (after, report) = run.finish();
+        let TrainingStatus::Diverged { epoch: 3, step: 2, origin } = report.status else {
+            panic!("{report:?}")
+        };
+        assert_eq!(origin, DivergenceOrigin::Activations { layer: 3 });
+        // What the exploded weights were made from.
+        assert_eq!(after, sound);
+    }
 }
 
 #[test]

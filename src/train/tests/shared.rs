@@ -1,25 +1,11 @@
 //! One run on several ranks.
 
 use super::*;
-use crate::cluster::{Communicator, ThreadCommunicator};
+use crate::cluster::Communicator;
 use crate::error::Result;
+use crate::test_support::on_ranks;
 
 type Outcome<T> = (Rlista<T>, TrainingReport);
-
-/// What `program` returns on each of `size` threads.
-fn on_ranks<T: Real, R: Send>(
-    size: usize,
-    program: impl Fn(ThreadCommunicator<T>) -> R + Sync,
-) -> Vec<R> {
-    std::thread::scope(|scope| {
-        let program = &program;
-        let ranks: Vec<_> = ThreadCommunicator::group(size)
-            .into_iter()
-            .map(|rank| scope.spawn(move || program(rank)))
-            .collect();
-        ranks.into_iter().map(|rank| rank.join().unwrap()).collect()
-    })
-}
 
 /// Four epochs on `size` ranks with a validation set of more than one panel; all must agree.
 fn run_on<T: Real, S: TrainingSource<T>>(size: usize, source: &S) -> Outcome<T> {
@@ -213,16 +199,80 @@ fn a_rank_that_dies_leaves_a_state_to_go_on_from() {
 }
 
 #[test]
+fn patience_that_ends_on_one_rank_ends_on_all() {
+    let (source, good) = (set::<f64>(300, 1), set::<f64>(150, 2));
+    let options = TrainOptions { patience: Some(1), ..options(4) };
+    let start = || {
+        let rng = &mut ChaCha8Rng::seed_from_u64(6);
+        Training::new(network::<f64>(3), &source, &options, rng).unwrap()
+    };
+    // Truths that are the answers after the first epoch: the second leads away from them.
+    let mut answers = on_ranks(3, |rank| {
+        let mut training = start().with_communicator(rank).unwrap();
+        training.epoch(&source, Some(&good)).unwrap();
+        super::training::estimates(training.network(), good.data())
+    });
+    let bad = TrainingSet::new(good.data().clone(), answers.remove(0), good.fingerprint()).unwrap();
+    let run = |bad_rank| {
+        on_ranks(3, |rank| {
+            let set = if Communicator::rank(&rank) == bad_rank { &bad } else { &good };
+            let training = start().with_communicator(rank).unwrap();
+            training.run(&source, Some(set), go).unwrap().1
+        })
+    };
+    let reports = run(usize::MAX);
+    assert!(reports.iter().all(|report| report.status == TrainingStatus::Completed), "{reports:?}");
+    for bad_rank in 0..3 {
+        for report in run(bad_rank) {
+            assert_eq!((report.status, report.epochs), (TrainingStatus::OutOfPatience, 2));
+        }
+    }
+}
+
+#[test]
+fn validation_of_some_ranks_only_is_an_error_of_all() {
+    let (source, long, short) = (set::<f32>(300, 1), set::<f32>(150, 2), set::<f32>(149, 2));
+    let sets: [[Option<&TrainingSet<f32>>; 3]; 3] = [
+        [Some(&long), None, None],
+        [None, Some(&long), None],
+        [Some(&long), Some(&long), Some(&short)],
+    ];
+    for sets in sets {
+        let outcomes = on_ranks(3, |rank| {
+            let validation = sets[Communicator::rank(&rank)];
+            let rng = &mut ChaCha8Rng::seed_from_u64(6);
+            let training = Training::new(network(2), &source, &options(2), rng).unwrap();
+            training.with_communicator(rank).unwrap().run(&source, validation, go).map(drop)
+        });
+        for (set, outcome) in sets.iter().zip(outcomes) {
+            let e = outcome.unwrap_err();
+            let first = set.map(TrainingSet::len) == sets[0].map(TrainingSet::len);
+            assert_eq!(matches!(e, Error::OtherRank { .. }), first, "{e}");
+            assert_eq!(e.to_string().contains("validation"), !first, "{e}");
+        }
+    }
+}
+
+#[test]
 fn ranks_with_different_runs_are_refused() {
     let source = set::<f32>(300, 1);
-    let outcomes = on_ranks(3, |rank| {
-        let epochs = if Communicator::rank(&rank) == 2 { 3 } else { 2 };
-        let rng = &mut ChaCha8Rng::seed_from_u64(6);
-        let training = Training::new(network(2), &source, &options(epochs), rng).unwrap();
-        training.with_communicator(rank).map(drop)
-    });
-    assert!(matches!(outcomes[2], Err(Error::Unsupported { argument: "communicator", .. })));
-    for outcome in &outcomes[..2] {
-        assert!(matches!(outcome, Err(Error::OtherRank { rank: 2, .. })), "{outcome:?}");
+    let same = options(2);
+    for other in [
+        options(3),
+        TrainOptions { chunk: same.chunk + 1, ..same },
+        TrainOptions { patience: Some(3), ..same },
+        TrainOptions { l2: 1e-3, ..same },
+        TrainOptions { learning_rate: 2.0 * same.learning_rate, ..same },
+    ] {
+        let outcomes = on_ranks(3, |rank| {
+            let options = if Communicator::rank(&rank) == 2 { &other } else { &same };
+            let rng = &mut ChaCha8Rng::seed_from_u64(6);
+            let training = Training::new(network(2), &source, options, rng).unwrap();
+            training.with_communicator(rank).map(drop)
+        });
+        assert!(matches!(outcomes[2], Err(Error::Unsupported { argument: "communicator", .. })));
+        for outcome in &outcomes[..2] {
+            assert!(matches!(outcome, Err(Error::OtherRank { rank: 2, .. })), "{outcome:?}");
+        }
     }
 }
