@@ -6,7 +6,7 @@ use fredholm::{
     Chi2Kink, Communicator, Cp, Cpu, Curvature, DataConsistent, DefaultModel, DefaultPeak, Density,
     DeviceNetwork, Entropy, Error, FermionMatsubara, FermionTime, FewPeaks, FixedAlpha,
     ForwardModel, FrequencyGrid, FromFn, GaussianMixture, Gcv, Historic, IterationOptions, Kernel,
-    KineticSearch, Laplace, LineFit, Lmmse, MaxEnt, Measurement, PeakRange,
+    KineticSearch, Laplace, LineFit, Lmmse, MaxEnt, Measurement, PeakRange, Plan,
     PositiveNegativeEntropy, Predictor, Problem, ProximalGradient, ProximalGradientMap, Simplex,
     SoftThreshold, Solver, Spectrum, SumRule, Thresholds, TrainingSet, Transformed, Unrolled,
     UnrolledArchitecture, Whitening, WithRows,
@@ -497,6 +497,11 @@ fn networks_and_devices_that_do_not_fit() {
     }
     let plan = network(plain).plan().unwrap();
     says(&plan.check(3).unwrap_err(), &["plan", "parameters"]);
+    let operations = [&plan.operations[..], &plan.operations[..]].concat();
+    let twice = Plan { operations, ..plan.clone() };
+    says(&twice.check(100).unwrap_err(), &["plan", "two operations"]);
+    let unwritten = Plan { operations: Vec::new(), ..plan.clone() };
+    says(&unwritten.check(100).unwrap_err(), &["plan", "written before"]);
     says(&Cpu.predictor(&network(plain), 0).map(drop).unwrap_err(), &["batch"]);
     let network = network(plain);
     let mut predictor = Cpu.predictor(&network, 8).unwrap();

@@ -107,6 +107,12 @@ pub(super) fn check<T: Real, N: Network<T> + Clone, B: Backend<T, N>>(
         assert!((loss / losses[1] - 1.0).abs() <= tolerance, "{} {losses:?}", what("losses"));
     }
     assert_close(&what("gradient"), &g, &h, tolerance);
+    // The loss of batches and a remainder; of less than a batch.
+    for count in [2 * BATCH + 5, 5] {
+        let samples: Vec<usize> = (0..count).map(|i| 17 * i % SAMPLES).collect();
+        let losses = (found.evaluate(&samples).unwrap(), expected.evaluate(&samples).unwrap());
+        assert!((losses.0 / losses.1 - 1.0).abs() <= tolerance, "{} {losses:?}", what("loss"));
+    }
 
     // A hundred steps, in runs that end and begin in the middle of the schedule.
     let order: Vec<usize> = (0..100 * BATCH).map(|i| 31 * i % SAMPLES).collect();
@@ -161,6 +167,50 @@ fn refusals<T: Real, N: Network<T> + Clone, B: Backend<T, N>>(
     let (end, report) = train_on(backend, network.clone(), set, None, &far, &mut rng, run).unwrap();
     assert!(matches!(report.status, TrainingStatus::Diverged { .. }), "{report:?}");
     assert!(end.parameters().iter().all(|p| p.is_finite()));
+}
+
+/// The training loop with a validation set: its first epoch is that of the crate's own, it ends when patience does, and
+/// the weights are those of the best epoch.
+pub(super) fn best<T: Real, B: Backend<T, Unrolled<T, SoftThreshold>>>(
+    backend: &B,
+    tolerance: f64,
+) {
+    let (set, validation) = (samples::<T>(SAMPLES), samples::<T>(20));
+    let options = TrainOptions {
+        epochs: 100,
+        learning_rate: 3e-2,
+        schedule: Schedule::Constant,
+        patience: Some(2),
+        ..options()
+    };
+    let network = unrolled(SoftThreshold, 0.5);
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut epochs = Vec::new();
+    let (end, report) =
+        train_on(backend, network.clone(), &set, Some(&validation), &options, &mut rng, |info| {
+            epochs.push(*info);
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut first = None;
+    let _ = train(network, &set, Some(&validation), &options, &mut rng, |info| {
+        first = Some(*info);
+        ControlFlow::Break(())
+    });
+    let (found, expected) = (epochs[0], first.unwrap());
+    let close = |a: f64, b: f64| assert!((a / b - 1.0).abs() <= tolerance, "{a} instead of {b}");
+    close(found.training_loss, expected.training_loss);
+    close(found.validation.unwrap().mean, expected.validation.unwrap().mean);
+
+    let errors: Vec<f64> = epochs.iter().map(|info| info.validation.unwrap().mean).collect();
+    let best = errors.iter().copied().fold(f64::INFINITY, f64::min);
+    let epoch = 1 + errors.iter().position(|&error| error == best).unwrap();
+    assert_eq!(report.best_epoch, Some(epoch));
+    assert_eq!(report.status, TrainingStatus::OutOfPatience, "{errors:?}");
+    assert_eq!(epochs.len(), epoch + 2);
+    let answers = backend.predictor(&end, 7).unwrap().predict(validation.data()).unwrap();
+    close(validation.score(&answers).unwrap().mean, best);
 }
 
 /// Kernels whose elements are more than their threads take them in turns: rows and elements beyond all groups.
@@ -251,6 +301,7 @@ pub(super) fn interpreter<T: Real>(tolerance: f64) {
     }
     every_network!(run);
     turns::<T>(&Interpreter(NonNegative));
+    best::<T, _>(&Interpreter(SoftThreshold), tolerance);
 }
 
 /// The battery of a device.
@@ -265,6 +316,7 @@ macro_rules! battery {
         }
         every_network!(run);
         turns::<T>($device);
+        best::<T, _>($device, $tolerance);
     }};
 }
 

@@ -9,13 +9,14 @@ use super::activation::Formulas;
 use super::cpu::check_samples;
 use super::launch::Launch;
 use super::lower::{Layout, Lowering};
-use super::plan::{DeviceNetwork, Plan};
+use super::plan::{DeviceNetwork, Plan, inside};
 use super::{Predictor, Stepper};
 use crate::error::{Error, Result, check_finite, check_len, check_not_empty};
 use crate::real::Real;
 use crate::synthetic::TrainingSet;
 use crate::train::TrainOptions;
 use core::fmt;
+use core::ops::Range;
 use nalgebra::DMatrix;
 
 /// Memory on a device, and what runs there.
@@ -66,14 +67,30 @@ impl Need {
 }
 
 impl Sizes {
-    /// `Err` unless arena and samples hold at most `most` numbers each; names the size and a batch that fits.
-    pub(crate) fn check<T>(&self, device: &'static str, most: usize) -> Result<()> {
-        let most = most.min(u32::MAX as usize);
+    /// `Err` unless arena and samples hold at most `each` numbers each, and at most `together` between them; names the
+    /// size and a batch that fits.
+    pub(crate) fn check<T>(
+        &self,
+        device: &'static str,
+        each: usize,
+        together: usize,
+    ) -> Result<()> {
+        let each = each.min(u32::MAX as usize);
         let bytes = |numbers: usize| (numbers as u64).saturating_mul(size_of::<T>() as u64);
-        let fits = |need: &Need| most.saturating_sub(need.fixed) / need.per_sample.max(1);
-        let batch = fits(&self.arena).min(fits(&self.data));
-        let needs = [("parameters and panels", &self.arena), ("the samples", &self.data)];
-        for (what, need) in needs {
+        let both = Need {
+            fixed: self.arena.fixed.saturating_add(self.data.fixed),
+            per_sample: self.arena.per_sample.saturating_add(self.data.per_sample),
+        };
+        let needs = [
+            ("parameters and panels", self.arena, each),
+            ("the samples", self.data, each),
+            ("parameters, panels and samples", both, together),
+        ];
+        let fits = |(_, need, most): &(_, Need, usize)| {
+            most.saturating_sub(need.fixed) / need.per_sample.max(1)
+        };
+        let batch = needs.iter().map(fits).min().unwrap_or(0);
+        for (what, need, most) in needs {
             let numbers = need.total(self.batch);
             if numbers > most {
                 return Err(Error::DeviceMemory {
@@ -118,8 +135,7 @@ impl<T: Real, M: Machine<T>> DevicePredictor<T, M> {
         batch: usize,
     ) -> Result<Self> {
         check_not_empty("batch", batch, 1)?;
-        let plan = checked(network)?;
-        let count = network.parameters().len();
+        let Checked { plan, count, .. } = Checked::new(network)?;
         let layout = Layout::new(&plan, count, batch, 0, false)?;
         let data = Need { fixed: 0, per_sample: plan.input };
         let sizes = Sizes { batch, arena: layout.need(), data, order: batch };
@@ -130,13 +146,26 @@ impl<T: Real, M: Machine<T>> DevicePredictor<T, M> {
     }
 }
 
-/// The plan of a network, checked.
-fn checked<T: Real, N: DeviceNetwork<T>>(network: &N) -> Result<Plan> {
-    let plan = network.plan()?;
-    plan.check(network.parameters().len())?;
-    check_len("plan", plan.input, network.input_len(), "the network's input")?;
-    check_len("plan", plan.output.len(), network.output_len(), "the network's output")?;
-    Ok(plan)
+/// What a network says of itself, asked for once and checked.
+struct Checked {
+    plan: Plan,
+    /// Number of parameters.
+    count: usize,
+    penalised: Vec<Range<usize>>,
+}
+
+impl Checked {
+    fn new<T: Real, N: DeviceNetwork<T>>(network: &N) -> Result<Self> {
+        let (plan, count, penalised) =
+            (network.plan()?, network.parameters().len(), network.penalised());
+        plan.check(count)?;
+        check_len("plan", plan.input, network.input_len(), "the network's input")?;
+        check_len("plan", plan.output.len(), network.output_len(), "the network's output")?;
+        for range in &penalised {
+            inside("penalised", range, count, "the network's parameters")?;
+        }
+        Ok(Checked { plan, count, penalised })
+    }
 }
 
 /// Data at `staging` to answers.
@@ -202,10 +231,10 @@ impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> DeviceStepper<T, N, M> {
         options: &TrainOptions,
     ) -> Result<Self> {
         options.validate()?;
-        let plan = checked(&network)?;
+        let Checked { plan, count, penalised } = Checked::new(&network)?;
         check_len("data", set.data().nrows(), plan.input, "the network's input")?;
         check_len("weights", set.weights().nrows(), plan.output.len(), "the network's output")?;
-        let (count, batch) = (network.parameters().len(), options.batch);
+        let batch = options.batch;
         let steps = set.len().div_ceil(batch).clamp(1, STEPS);
         let layout = Layout::new(&plan, count, batch, steps, true)?;
         let (data, weights) = (set.data().as_slice(), set.weights().as_slice());
@@ -228,7 +257,7 @@ impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> DeviceStepper<T, N, M> {
         lowering.loss();
         let mut evaluation = lowering.launches.clone();
         evaluation.push(Launch::Advance);
-        lowering.backward(options.l2, &network.penalised());
+        lowering.backward(options.l2, &penalised);
         let gradient = lowering.launches.clone();
         lowering.update(count, options);
         let step = machine.prepare(&lowering.launches)?;

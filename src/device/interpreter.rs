@@ -27,7 +27,7 @@ impl<T: Real, P: Prox<T> + Clone> Open<T> for Interpreter<P> {
     type Machine = Loops<T, P>;
 
     fn open(&self, sizes: &Sizes, _: &[Formulas]) -> Result<Loops<T, P>> {
-        sizes.check::<T>("interpreter", 1 << 24)?;
+        sizes.check::<T>("interpreter", 1 << 24, usize::MAX)?;
         Ok(Loops {
             arena: vec![T::zero(); sizes.arena.total(sizes.batch)],
             data: vec![T::zero(); sizes.data.total(sizes.batch)],

@@ -13,6 +13,8 @@ use core::ops::Range;
 pub(super) struct Layout {
     pub(super) batch: usize,
     pub(super) steps: usize,
+    /// Number of parameters.
+    count: usize,
     pub(super) parameters: usize,
     pub(super) gradient: usize,
     pub(super) m: usize,
@@ -44,7 +46,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// For `count` parameters; a layout for inference alone has no more than these and the stack.
+    /// For `count` parameters; a layout for inference alone has no gradient, moments, derivatives or partial sums.
     pub(super) fn new(
         plan: &Plan,
         count: usize,
@@ -81,7 +83,7 @@ impl Layout {
         let partials = take(only(thetas * groups as usize));
         let mut per_sample = 0_usize;
         let mut panel = |rows: usize| {
-            per_sample += rows;
+            per_sample = per_sample.saturating_add(rows);
             take(rows.saturating_mul(batch))
         };
         let values = panel(plan.rows);
@@ -91,6 +93,7 @@ impl Layout {
         Ok(Layout {
             batch,
             steps,
+            count,
             parameters,
             gradient,
             m,
@@ -409,21 +412,12 @@ impl<'a, T: Real> Lowering<'a, T> {
         }
     }
 
-    /// The gradient of the ℓ² penalty, added where an operation has written; parameters of none have no other.
+    /// The gradient of the ℓ² penalty on ranges of the parameters, added where an operation has written;
+    /// parameters of none have no other.
     fn penalise(&mut self, l2: f64, penalised: &[Range<usize>]) {
-        let end = penalised.iter().map(|range| range.end).max().unwrap_or(0);
-        let mut written = vec![false; end];
-        for operation in &self.plan.operations {
-            let (weights, count) = match operation {
-                Operation::Affine { weights, input, output, .. } => {
-                    (*weights, input.len() * output.len())
-                }
-                Operation::Convolution { weights, kernel, input, output, .. } => {
-                    (*weights, kernel * self.convolved(*kernel, input, output).channels as usize)
-                }
-                _ => continue,
-            };
-            written[weights.min(end)..(weights + count).min(end)].fill(true);
+        let mut written = vec![false; self.layout.count];
+        for range in self.plan.operations.iter().flat_map(Operation::parameters) {
+            written[range].fill(true);
         }
         for range in penalised {
             let mut start = range.start;

@@ -55,6 +55,8 @@ mod wgpu;
 mod battery;
 #[cfg(test)]
 mod interpreter;
+#[cfg(test)]
+mod tests;
 
 pub use activation::{DeviceActivation, Formulas};
 pub use cpu::{Cpu, CpuPredictor, CpuStepper};

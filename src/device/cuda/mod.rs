@@ -88,9 +88,8 @@ impl<T: Number> Open<T> for Cuda {
 
     fn open(&self, sizes: &Sizes, activations: &[Formulas]) -> Result<CudaMachine<T>> {
         let (free, _) = self.context.mem_get_info().map_err(|e| failed("asking for memory")(&e))?;
-        let others = sizes.data.total(sizes.batch).saturating_mul(size_of::<T>());
-        let others = others.saturating_add(4 * sizes.order).saturating_add(WORKSPACE);
-        sizes.check::<T>(DEVICE, free.saturating_sub(others) / size_of::<T>())?;
+        let others = sizes.order.saturating_mul(4).saturating_add(WORKSPACE);
+        sizes.check::<T>(DEVICE, usize::MAX, free.saturating_sub(others) / size_of::<T>())?;
         CudaMachine::new(&self.context, sizes, activations)
     }
 }

@@ -32,6 +32,7 @@ pub struct WgpuMachine {
     layout: wgpu::PipelineLayout,
     pipelines: BTreeMap<Kernel, wgpu::ComputePipeline>,
     activations: Vec<Formulas>,
+    batch: usize,
 }
 
 /// Launches with what they are told on the device.
@@ -122,6 +123,7 @@ impl WgpuMachine {
             layout,
             pipelines: BTreeMap::new(),
             activations: activations.to_vec(),
+            batch: sizes.batch,
         })
     }
 
@@ -147,6 +149,25 @@ impl WgpuMachine {
         self.shared.check("compiling its kernels")?;
         self.pipelines.insert(kernel, pipeline.clone());
         Ok(pipeline)
+    }
+
+    /// `Err` if a launch has more groups in a dimension than the device takes; names a batch that fits where the
+    /// batch is what makes it large.
+    fn check_groups(&self, launch: &Launch<f32>, groups: (u32, u32)) -> Result<()> {
+        let most = self.shared.device.limits().max_compute_workgroups_per_dimension;
+        if groups.0.max(groups.1) <= most {
+            return Ok(());
+        }
+        // The columns of a product with transposed samples are those of weights.
+        let of_batch = !matches!(launch, Launch::Product { b, .. } if b.column != 1);
+        let fits = (self.batch as u64 * u64::from(most)).checked_div(u64::from(groups.0));
+        let remedy = match fits {
+            Some(fits @ 1..) if of_batch && groups.1 <= most => format!("; a batch of {fits} fits"),
+            _ => String::new(),
+        };
+        let (x, y) = groups;
+        let reason = format!("{x} x {y} groups of threads, {most} a side are to be had{remedy}");
+        Err(Error::DeviceFailed { device: DEVICE, stage: "preparing a step", reason })
     }
 
     fn failed(stage: &'static str, reason: &dyn core::fmt::Display) -> Error {
@@ -240,6 +261,9 @@ impl Machine<f32> for WgpuMachine {
 
     fn prepare(&mut self, launches: &[Launch<f32>]) -> Result<Program> {
         let encoded: Vec<Encoded<f32>> = launches.iter().map(Launch::encode).collect();
+        for (launch, encoded) in launches.iter().zip(&encoded) {
+            self.check_groups(launch, encoded.groups)?;
+        }
         let device = self.shared.device.clone();
         let stride = u64::from(device.limits().min_uniform_buffer_offset_alignment).max(OPERATION);
         let mut operations = vec![0_u32; encoded.len() * (stride / 4) as usize];

@@ -3,6 +3,9 @@
 //! Kernels are WGSL, compiled by the driver when a network is uploaded. All of them see the same five bindings: the
 //! arena, the samples, their order, the number of the step, and what the launch is told, an element of a uniform buffer
 //! that holds those of a whole step. Many steps are one submission.
+//!
+//! Memory that the driver refuses, though each buffer is of a size the device takes, is an
+//! [`Error::DeviceFailed`]: the interface does not say how much there is.
 
 mod machine;
 
@@ -25,7 +28,11 @@ const DEVICE: &str = "wgpu";
 /// [`Plan`](crate::Plan).
 ///
 /// Products are tiled in the device's shared memory, sums are added in a fixed order, so a device repeats its bits;
-/// another one rounds differently. There is no `f64` on most of these devices, so `Wgpu` is a backend for `f32`
+/// another one rounds differently. A tile is summed by one group over the whole depth: the gradients of weights, whose
+/// depth is the batch (times the positions of a convolution), are `f32` sums of that length, slow where the batch is
+/// large and the weights are few.
+///
+/// There is no `f64` on most of these devices, so `Wgpu` is a backend for `f32`
 /// alone:
 ///
 /// ```compile_fail,E0277
@@ -136,7 +143,9 @@ impl Open<f32> for Wgpu {
     fn open(&self, sizes: &Sizes, activations: &[Formulas]) -> Result<WgpuMachine> {
         let limits = self.shared.device.limits();
         let most = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
-        sizes.check::<f32>(DEVICE, usize::try_from(most / 4).unwrap_or(usize::MAX))?;
+        let most = usize::try_from(most / 4).unwrap_or(usize::MAX);
+        // What there is in all, the interface does not say.
+        sizes.check::<f32>(DEVICE, most, usize::MAX)?;
         WgpuMachine::new(&self.shared, sizes, activations)
     }
 }

@@ -51,7 +51,7 @@ fn too_much_memory_is_named_with_a_batch_that_fits() {
         let layout = Layout::new(&plan, count, batch, 1, true).unwrap();
         let data = Need { fixed: 0, per_sample: plan.input };
         let sizes = Sizes { batch, arena: layout.need(), data, order: batch };
-        sizes.check::<f32>("wgpu", most as usize).is_ok()
+        sizes.check::<f32>("wgpu", most as usize, usize::MAX).is_ok()
     };
     assert!(fits(batch) && !fits(batch + 1));
 }
@@ -73,4 +73,35 @@ fn formulas_that_do_not_compile_are_an_error() {
     };
     let e = crate::device::engine::Machine::prepare(&mut machine, &[launch]).unwrap_err();
     assert!(matches!(e, Error::DeviceFailed { stage: "compiling its kernels", .. }), "{e}");
+}
+
+#[test]
+fn too_many_groups_are_named_with_a_batch_that_fits() {
+    use crate::device::engine::Machine;
+    use crate::device::launch::{Launch, Matrix};
+    let device = device();
+    let most = device.shared.device.limits().max_compute_workgroups_per_dimension;
+    // Seven positions of a convolution, in tiles of 64 columns.
+    let batch = 64 * (most / 7 + 1);
+    let product = |batch: u32| Launch::Product {
+        m: 1,
+        n: 7 * batch,
+        k: 1,
+        a: Matrix::rows(0, 1),
+        b: Matrix::rows(0, 7 * batch),
+        c: Matrix::rows(0, 7 * batch),
+        accumulate: false,
+    };
+    let need = Need { fixed: 8, per_sample: 0 };
+    let sizes = Sizes { batch: batch as usize, arena: need, data: need, order: 1 };
+    let mut machine = device.open(&sizes, &[]).unwrap();
+    let Err(Error::DeviceFailed { stage: "preparing a step", reason, .. }) =
+        machine.prepare(&[product(batch)])
+    else {
+        panic!("{} groups were taken", 7 * batch / 64)
+    };
+    let (_, fits) = reason.split_once("a batch of ").unwrap();
+    let fits: u32 = fits.split_once(' ').unwrap().0.parse().unwrap();
+    assert!(fits < batch && fits > batch / 2, "{reason}");
+    assert!(machine.prepare(&[product(fits)]).is_ok());
 }
