@@ -14,8 +14,8 @@ use rand::Rng;
 /// diverges.
 ///
 /// Losses come back once an epoch, as their mean, with the parameters; between, nothing waits for the device. So a
-/// divergence is found at the end of its epoch: where the mean is a million times that of the epoch before, or is not
-/// finite, or a parameter is not. `train` also compares each step with the first of its epoch, and stops there. What
+/// divergence is found at the end of its epoch: where the mean is a million times the least of the epochs before, or
+/// is not finite, or a parameter is not. `train` also compares each step with the first of its epoch, and stops there. What
 /// is kept, if not the best weights, are those that the last sound epoch began with. The validation set is answered
 /// on the device too.
 ///
