@@ -229,6 +229,20 @@ pub(crate) fn check_count(
     }
 }
 
+/// `Err` unless a range of `argument` ends within `count`, and not before it begins.
+pub(crate) fn check_range(
+    argument: &'static str,
+    range: &core::ops::Range<usize>,
+    count: usize,
+    reference: &'static str,
+) -> Result<()> {
+    if range.start > range.end {
+        let (value, expected) = ("a range that ends before it begins", "one that does not");
+        return Err(Error::Unsupported { argument, value, expected });
+    }
+    if range.end > count { check_len(argument, range.end, count, reference) } else { Ok(()) }
+}
+
 /// `Err` unless `values.len() == expected`.
 pub(crate) fn check_len(
     argument: &'static str,

@@ -9,9 +9,9 @@ use super::activation::Formulas;
 use super::cpu::check_samples;
 use super::launch::Launch;
 use super::lower::{Layout, Lowering};
-use super::plan::{DeviceNetwork, Plan, inside};
+use super::plan::{DeviceNetwork, Plan};
 use super::{Predictor, Stepper};
-use crate::error::{Error, Result, check_finite, check_len, check_not_empty};
+use crate::error::{Error, Result, check_finite, check_len, check_not_empty, check_range};
 use crate::real::Real;
 use crate::synthetic::TrainingSet;
 use crate::train::TrainOptions;
@@ -162,7 +162,7 @@ impl Checked {
         check_len("plan", plan.input, network.input_len(), "the network's input")?;
         check_len("plan", plan.output.len(), network.output_len(), "the network's output")?;
         for range in &penalised {
-            inside("penalised", range, count, "the network's parameters")?;
+            check_range("penalised", range, count, "the network's parameters")?;
         }
         Ok(Checked { plan, count, penalised })
     }

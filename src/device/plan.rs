@@ -5,7 +5,7 @@
 //! follows from the operations.
 
 use super::activation::{DeviceActivation, Formulas};
-use crate::error::{Error, Result, check_len};
+use crate::error::{Error, Result, check_len, check_range};
 use crate::network::{Head, Network};
 use crate::real::Real;
 use core::ops::Range;
@@ -152,7 +152,7 @@ impl Plan {
         self.panel_of_stack(&(0..self.input))?;
         self.panel_of_stack(&self.output)?;
         for range in &self.nonnegative {
-            inside("plan", range, parameters, "the network's parameters")?;
+            check_range("plan", range, parameters, "the network's parameters")?;
         }
         for operation in &self.operations {
             self.check_shapes(operation)?;
@@ -164,7 +164,7 @@ impl Plan {
 
     /// `Err` unless these are rows of the stack, all of the data or none.
     fn panel_of_stack(&self, panel: &Range<usize>) -> Result<()> {
-        inside("plan", panel, self.rows, "the rows of its stack")?;
+        check_range("plan", panel, self.rows, "the rows of its stack")?;
         if panel.is_empty() {
             return refuse("an empty panel", "a row at least");
         }
@@ -190,7 +190,7 @@ impl Plan {
             }
             Operation::Activation { activation, .. } => {
                 let number = *activation..activation.saturating_add(1);
-                inside("plan", &number, self.activations.len(), "its activations")?;
+                check_range("plan", &number, self.activations.len(), "its activations")?;
                 operation.reads().try_for_each(|panel| {
                     check_len("plan", panel.len(), output.len(), "an activation's output")
                 })
@@ -208,7 +208,7 @@ impl Plan {
     fn check_parameters(&self, count: usize) -> Result<()> {
         let mut used = vec![false; count];
         for range in self.operations.iter().flat_map(Operation::parameters) {
-            inside("plan", &range, count, "the network's parameters")?;
+            check_range("plan", &range, count, "the network's parameters")?;
             if used[range.clone()].contains(&true) {
                 return refuse("a parameter in two operations", "one operation for each");
             }
@@ -358,20 +358,6 @@ impl Operation {
 
 fn refuse(value: &'static str, expected: &'static str) -> Result<()> {
     Err(Error::Unsupported { argument: "plan", value, expected })
-}
-
-/// `Err` unless a range of `argument` ends within `count`, and not before it begins.
-pub(super) fn inside(
-    argument: &'static str,
-    range: &Range<usize>,
-    count: usize,
-    reference: &'static str,
-) -> Result<()> {
-    if range.start > range.end {
-        let (value, expected) = ("a range that ends before it begins", "one that does not");
-        return Err(Error::Unsupported { argument, value, expected });
-    }
-    if range.end > count { check_len(argument, range.end, count, reference) } else { Ok(()) }
 }
 
 /// Channels of a convolution.

@@ -6,7 +6,9 @@
 
 use super::divergence::EXPLOSION;
 use super::{Adam, AdamConfig, DivergenceOrigin, Schedule};
-use crate::error::{Error, Result, check_len, check_nonnegative, check_not_empty, check_positive};
+use crate::error::{
+    Error, Result, check_len, check_nonnegative, check_not_empty, check_positive, check_range,
+};
 use crate::linalg::{Aligned, dispatch};
 use crate::network::{Network, RootSquareError};
 use crate::parallel;
@@ -182,7 +184,10 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
                 }
             })
             .collect();
-        let penalised = network.penalised();
+        let (penalised, count) = (network.penalised(), network.parameters().len());
+        for range in &penalised {
+            check_range("penalised", range, count, "the network's parameters")?;
+        }
         let shared = [Vec::new(), Vec::new()];
         Ok(Trainer { network, adam, options, chunks, penalised, steps: 0, shared })
     }

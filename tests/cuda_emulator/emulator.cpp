@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iterator>
@@ -224,9 +225,12 @@ int nvrtcCreateProgram(void **program, const char *source, const char *, int, co
   return *program = new Program{source, ""}, OK;
 }
 int nvrtcCompileProgram(void *program, int, const char *const *) {
-  static int number = 0;
   Program &p = *(Program *)program;
-  p.path = "/tmp/emulated-" + std::to_string(getpid()) + "-" + std::to_string(number++);
+  // A file of a name of its own, wherever temporary files go.
+  p.path = (std::filesystem::temp_directory_path() / "emulated-XXXXXX").string();
+  int file = mkstemp(p.path.data());
+  if (file < 0) return 6;
+  close(file);
   std::ofstream(p.path + ".cpp") << wrapped(p.source);
   // Names like `advance` are those of the C library, too: the module's own come first.
   std::string command = "g++ -O1 -w -shared -fPIC -Wl,-Bsymbolic -o " + p.path + " " + p.path + ".cpp";

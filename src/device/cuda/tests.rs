@@ -18,7 +18,7 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
-#[ignore = "needs NVRTC"]
+#[ignore = "needs NVRTC where libraries are found: cargo test --features cuda --lib -- --ignored cuda::tests::kernels_compile"]
 fn kernels_compile_for_the_h100() {
     let activations = [
         SoftThreshold.formulas(),
@@ -39,7 +39,7 @@ fn kernels_compile_for_the_h100() {
 }
 
 #[test]
-#[ignore = "needs an NVIDIA device"]
+#[ignore = "needs an NVIDIA device: cargo test --features cuda --lib -- --ignored cuda::tests::it_agrees"]
 fn it_agrees_with_the_cpu() {
     let device = Cuda::try_new(0).unwrap_or_else(|e| panic!("{e}"));
     battery::cuda(&device);
