@@ -196,12 +196,12 @@ fn fits_are_judged_against_what_is_possible() {
 #[test]
 fn conjugated_matsubara_data_are_told_so() {
     let grid = FrequencyGrid::uniform(-4.0, 4.0, 81).unwrap();
-    let omega = Matsubara::Fermion.frequencies(10.0, 20).unwrap();
+    let omega = crate::kernel::Matsubara::Fermion.frequencies(10.0, 20).unwrap();
     for centre in [-0.5, 0.0, 1.2] {
         let truth = |w: f64| (-2.0 * (w - centre).powi(2)).exp() * 0.797_884_560_802_865_4;
         let truth = Spectrum::from_fn(grid.clone(), truth).unwrap();
         let silent = Measurement::with_uniform_error(&omega, &[0.0; 40], 1e-4).unwrap();
-        let silent = Problem::new(&FermionMatsubara, &silent, &grid).unwrap();
+        let silent = Problem::new(&crate::kernel::FermionMatsubara, &silent, &grid).unwrap();
         let good = silent.back_continue(&truth.weights()).unwrap();
         let told = |signs: [f64; 2]| {
             let data: Vec<f64> = good.iter().enumerate().map(|(i, g)| signs[i / 20] * g).collect();
