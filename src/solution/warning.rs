@@ -14,7 +14,9 @@ pub enum Warning {
     },
     /// The data are on the whole of the opposite sign of what a positive density gives.
     OppositeSign,
-    /// The imaginary part of complex data is on the whole of the opposite sign of what a positive density gives.
+    /// The imaginary part of complex data is on the whole of the opposite sign of what a positive density gives: they are
+    /// the complex conjugate, or all of them have the wrong sign. The data cannot tell which, for −G of a spectrum
+    /// is the conjugate of that of its mirror image.
     Conjugate,
     /// Significant data of both signs where a positive density gives one: those of an off-diagonal element, say.
     BothSigns,

@@ -337,8 +337,8 @@ mod tests {
                 if let Outcome::At(knot) = outcome {
                     let walls = knot.bend.walls(gamma);
                     let mut w = y.clone();
-                    let z = &z[knot.at..];
-                    taut_string(|i| z[i], count, 0.0, gamma, walls, &mut w[knot.at..]);
+                    let increment = |i: usize| z[knot.at + i];
+                    taut_string(increment, count, 0.0, gamma, walls, &mut w[knot.at..]);
                     assert!(x.iter().zip(&w).all(|(x, w)| (x - w).abs() < 1e-11), "{gamma}");
                     scan(&z, gamma, &mut y, knot, &[], usize::MAX, 100_000);
                     assert_eq!(x, y);
