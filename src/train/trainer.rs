@@ -26,7 +26,8 @@ pub struct TrainOptions {
     /// Samples a step; a set with fewer is one batch. Samples left over after the last whole batch of an
     /// epoch wait for another epoch's shuffle.
     pub batch: usize,
-    /// Samples a chunk, the unit of work of a thread. Another value gives other last bits.
+    /// Samples a chunk, the unit of work of a thread, with a gradient of its own: half a batch is faster on two threads
+    /// for a network of 10⁵ parameters. Another value gives other last bits.
     pub chunk: usize,
     /// Learning rate before the schedule's factor.
     pub learning_rate: f64,
