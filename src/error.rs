@@ -264,12 +264,20 @@ pub(crate) fn check_not_empty(argument: &'static str, found: usize, expected: us
 
 /// `Err` at the first NaN or infinity.
 pub(crate) fn check_finite<T: Real>(argument: &'static str, values: &[T]) -> Result<()> {
+    if is_finite(values) {
+        return Ok(());
+    }
     match values.iter().position(|v| !v.is_finite()) {
         None => Ok(()),
         Some(index) => {
             Err(Error::NonFinite { argument, index: Some(index), value: values[index].as_f64() })
         }
     }
+}
+
+/// Whether all are finite; to the end, which a loop of vectors needs.
+pub(crate) fn is_finite<T: Real>(values: &[T]) -> bool {
+    values.iter().fold(true, |finite, v| finite & v.is_finite())
 }
 
 /// A number as a reader would write it: powers of ten where zeros would fill the line.

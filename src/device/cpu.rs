@@ -1,13 +1,13 @@
 //! The reference backend: the crate's own engine on this machine's cores.
 
 use super::{Backend, Continuation, Predictor, Stepper};
-use crate::error::{Error, Result, check_finite, check_len, check_not_empty};
+use crate::error::{Error, Result, check_len, check_not_empty};
 use crate::maxent::PreparedMaxEnt;
 use crate::network::Network;
 use crate::real::Real;
 use crate::solution::Solution;
 use crate::synthetic::TrainingSet;
-use crate::train::{TrainOptions, Trainer, estimates};
+use crate::train::{TrainOptions, Trainer, checked_estimates};
 use nalgebra::DMatrix;
 
 /// This machine's cores: every network in every precision, and maximum entropy.
@@ -63,8 +63,7 @@ impl<T: Real, N: Network<T>> Backend<T, N> for Cpu {
 /// The network's answers, after a check of the data.
 fn predict<T: Real, N: Network<T>>(network: &N, data: &DMatrix<T>) -> Result<DMatrix<T>> {
     check_len("data", data.nrows(), network.input_len(), "the network's input")?;
-    check_finite("data", data.as_slice())?;
-    Ok(estimates(network, data))
+    checked_estimates(network, data)
 }
 
 impl<T: Real, N: Network<T>> Predictor<T> for CpuPredictor<'_, N> {

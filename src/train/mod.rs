@@ -36,5 +36,5 @@ pub use rlista::{Rlista, RlistaConfig};
 pub use robustness::Robustness;
 pub use schedule::Schedule;
 pub use trainer::{TrainOptions, Trainer};
-pub(crate) use training::estimates;
+pub(crate) use training::checked_estimates;
 pub use training::{EpochInfo, Training, TrainingReport, TrainingState, TrainingStatus, train};

@@ -381,3 +381,15 @@ pub(crate) fn estimates<T: Real, N: Network<T>>(network: &N, data: &DMatrix<T>) 
     apply_samples(network, data.as_slice(), answers.as_mut_slice());
     answers
 }
+
+/// The same; `Err` for data that are not finite.
+pub(crate) fn checked_estimates<T: Real, N: Network<T>>(
+    network: &N,
+    data: &DMatrix<T>,
+) -> Result<DMatrix<T>> {
+    let mut answers = DMatrix::zeros(network.output_len(), data.ncols());
+    if !apply_samples(network, data.as_slice(), answers.as_mut_slice()) {
+        check_finite("data", data.as_slice())?;
+    }
+    Ok(answers)
+}
