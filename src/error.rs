@@ -144,13 +144,13 @@ pub enum Error {
         /// What it would need.
         expected: &'static str,
     },
-    /// A trained network or a prepared solver was handed a problem with another kernel, data axis or
-    /// frequency grid.
+    /// A trained network or a prepared solver was handed a problem, or a set of samples, with another kernel, data
+    /// axis or frequency grid.
     #[error(
-        "the problem's kernel and grids (fingerprint {found:016x}) are not those the solver was trained on or prepared for ({expected:016x})"
+        "kernel, data axis or grid of the problem or set (fingerprint {found:016x}) are not those the solver was trained on or prepared for ({expected:016x}): are beta, the times and the grid the same, and the model in the same scalar?"
     )]
     FingerprintMismatch {
-        /// Fingerprint of the problem.
+        /// Fingerprint of the problem or set.
         found: u64,
         /// Fingerprint of the training set or the model prepared.
         expected: u64,

@@ -155,7 +155,7 @@ pub use mpi;
 pub use nalgebra;
 pub use network::{
     BoundLayer, ConvolutionArchitecture, ConvolutionNetwork, ConvolutionWorkspace,
-    DenseArchitecture, DenseNetwork, DenseWorkspace, ErrorSummary, Front, Head, Headed,
+    DenseArchitecture, DenseNetwork, DenseWorkspace, ErrorSummary, Front, FrontModes, Head, Headed,
     HeadedWorkspace, Initialization, Layer, LayerCoherence, Network, RootSquareError, Thresholds,
     Unrolled, UnrolledArchitecture, UnrolledWorkspace, WeightDistribution, average_coherence,
     mutual_coherence,
@@ -175,11 +175,11 @@ pub use prior::{
 };
 pub use problem::{Fingerprint, ForwardModel, Problem};
 pub use prox::{
-    AffineSet, BandedQuadratic, BoxConstraint, Conjugate, ConjugateOf, ElasticNet, Entropic,
-    GroupNorm, Huber, L1Ball, L2Ball, L2Norm, LInfinityNorm, LogSum, MoreauEnvelope, NonNegative,
-    NuclearNorm, OneSidedSoftThreshold, PlusQuadratic, PrecomposedDiagonal, PrecomposedOrthogonal,
-    Prox, Scad, Scaled, SeparableSum, Simplex, SoftThreshold, SquaredL2, TotalVariation,
-    Translated, WeightedL1,
+    AffineSet, BandedQuadratic, BoxConstraint, Conjugate, ConjugateOf, DensityVariation,
+    ElasticNet, Entropic, GroupNorm, Huber, L1Ball, L2Ball, L2Norm, LInfinityNorm, LogSum,
+    MoreauEnvelope, NonNegative, NuclearNorm, OneSidedSoftThreshold, PlusQuadratic,
+    PrecomposedDiagonal, PrecomposedOrthogonal, Prox, Scad, Scaled, SeparableSum, Simplex,
+    SoftThreshold, SquaredL2, TotalVariation, Translated, WeightedL1,
 };
 pub use rand;
 pub use real::Real;
@@ -201,6 +201,6 @@ pub use synthetic::{
 };
 pub use train::{
     Adam, AdamConfig, DepthProfile, DivergenceOrigin, EpochInfo, Estimator, Lmmse, Rlista,
-    RlistaConfig, Robustness, Schedule, TrainOptions, Trainer, Training, TrainingReport,
-    TrainingState, TrainingStatus, train,
+    RlistaConfig, Robustness, Schedule, TrainOptions, Trainer, Training, TrainingDoubt,
+    TrainingReport, TrainingState, TrainingStatus, train,
 };

@@ -1,15 +1,20 @@
 //! Bad input is an error of its own variant, naming the argument; nothing panics.
 
 use fredholm::nalgebra::DMatrix;
+use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
-    Adjoint, AdjointSolver, Alone, Backend, Bins, BosonTimeSymmetric, BoxConstraint, Bryan,
-    Chi2Kink, Communicator, Cp, Cpu, Curvature, DataConsistent, DefaultModel, DefaultPeak, Density,
-    DeviceNetwork, Entropy, Error, FermionMatsubara, FermionTime, FewPeaks, FixedAlpha,
-    ForwardModel, FrequencyGrid, FromFn, GaussianMixture, Gcv, Historic, IterationOptions, Kernel,
-    KineticSearch, Laplace, LineFit, Lmmse, MaxEnt, Measurement, PeakRange, Plan,
-    PositiveNegativeEntropy, Predictor, Problem, ProximalGradient, ProximalGradientMap, Simplex,
-    SoftThreshold, Solver, Spectrum, SumRule, Thresholds, TrainingSet, Transformed, Unrolled,
-    UnrolledArchitecture, Whitening, WithRows,
+    Adjoint, AdjointSolver, Admm, AffineSet, Alone, Backend, Backtracking, BandedQuadratic,
+    BandedRows, BasisPursuit, Bins, BosonTimeSymmetric, BoxConstraint, Bryan, Chi2Kink,
+    Communicator, ComposedOperator, ConjugateOf, Convolution, Cp, Cpu, Curvature, DataConsistent,
+    DefaultModel, DefaultPeak, Density, DensityVariation, DeviceNetwork, DouglasRachford, Entropic,
+    Entropy, Error, FermionMatsubara, FermionTime, FewPeaks, FixedAlpha, ForwardModel,
+    FrequencyGrid, FromFn, GaussianMixture, Gcv, GroupNorm, Historic, Initialization,
+    IterationOptions, Kernel, KineticSearch, Laplace, Layer, LeastSquares, LineFit, Lmmse, MaxEnt,
+    Measurement, MoreauEnvelope, NuclearNorm, PeakRange, Plan, PlusQuadratic,
+    PositiveNegativeEntropy, PrecomposedDiagonal, PrecomposedOrthogonal, Predictor, PrimalDual,
+    Problem, Prox, ProximalGradient, ProximalGradientMap, Scaled, SeparableSum, Simplex,
+    SoftThreshold, Solver, Spectrum, StackedOperator, SumRule, Thresholds, TrainingSet,
+    Transformed, Translated, Unrolled, UnrolledArchitecture, WeightedL1, Whitening, WithRows,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
@@ -341,6 +346,89 @@ fn derivatives_of_solutions() {
     let mut point = iterate(Adjoint::default()).unwrap();
     says(&point.vjp(&[1.0; 3]).unwrap_err(), &["upstream", "3", "31"]);
     says(&point.vjp(&[f64::INFINITY; 31]).unwrap_err(), &["upstream", "inf"]);
+}
+
+/// A proximal operator made for vectors of another length, and an operator of another shape, are errors of whatever
+/// iterates them.
+#[test]
+fn operators_that_do_not_fit() {
+    let problem = problem();
+    let (kernel, data) = (problem.kernel(), problem.data());
+    let identity = DMatrix::<f64>::identity(3, 3);
+    let rows = || BandedRows::new(3, 2, vec![0, 1], vec![-1.0, 1.0, -1.0, 1.0]).unwrap();
+    let small: Vec<Box<dyn Prox<f64>>> = vec![
+        Box::new(WeightedL1::new(vec![1.0; 3]).unwrap()),
+        Box::new(Entropic::new(vec![1.0; 3]).unwrap()),
+        Box::new(DensityVariation::new(vec![1.0; 3]).unwrap()),
+        Box::new(BandedQuadratic::new(rows())),
+        Box::new(GroupNorm::new(&[1, 2]).unwrap()),
+        Box::new(NuclearNorm::new(3, 1).unwrap()),
+        Box::new(AffineSet::sum_rule(3, 1.0).unwrap()),
+        Box::new(
+            SeparableSum::new(vec![(3, Box::new(SoftThreshold) as Box<dyn Prox<f64>>)]).unwrap(),
+        ),
+        Box::new(Translated::new(SoftThreshold, vec![0.0; 3]).unwrap()),
+        Box::new(PlusQuadratic::new(SoftThreshold, 1.0, vec![0.0; 3]).unwrap()),
+        Box::new(PrecomposedDiagonal::new(SoftThreshold, vec![2.0; 3], vec![0.0; 3]).unwrap()),
+        Box::new(PrecomposedOrthogonal::new(SoftThreshold, &identity).unwrap()),
+        Box::new(Scaled::new(WeightedL1::new(vec![1.0; 3]).unwrap(), 2.0).unwrap()),
+        Box::new(MoreauEnvelope::new(WeightedL1::new(vec![1.0; 3]).unwrap(), 2.0).unwrap()),
+        Box::new(ConjugateOf::new::<f64>(WeightedL1::new(vec![1.0; 3]).unwrap()).unwrap()),
+    ];
+    let squares = LeastSquares::new(kernel, data).unwrap();
+    for prox in &small {
+        let smooth = |_: &[f64], _: &mut [f64]| 0.0;
+        let w = [0.0; 4];
+        let shape = UnrolledArchitecture::rlista(4, 31, 2);
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let start = Initialization::default();
+        let columns = DMatrix::from_column_slice(4, 1, data);
+        let fista = ProximalGradient::fista(1e-3).prox(prox);
+        let refused = [
+            fista.solve(&problem).err(),
+            fista.solve_batch(problem.model(), &columns).err(),
+            BasisPursuit::new(1e-2).solver(fista.clone()).solve(&problem).err(),
+            ProximalGradientMap::new(kernel, data, prox, 1.0).err(),
+            ProximalGradientMap::for_operator(kernel, data, prox, 1.0, 10.0).err(),
+            Admm::new(squares.clone(), prox).err(),
+            DouglasRachford::new(squares.clone(), prox, 1.0).err(),
+            PrimalDual::new(kernel, prox, SoftThreshold).err(),
+            PrimalDual::new(kernel, SoftThreshold, prox).err(),
+            PrimalDual::for_operator(kernel, prox, SoftThreshold, 10.0).err(),
+            Backtracking::new(31, smooth, prox, 1.0, 1.0).err(),
+            Layer::new(&w, &w, &[0.1], prox).err(),
+            Unrolled::<f64, _>::random(shape, prox, &start, &mut rng).err(),
+            Translated::new(prox, vec![0.0; 31]).err(),
+            PlusQuadratic::new(prox, 1.0, vec![0.0; 31]).err(),
+            PrecomposedDiagonal::new(prox, vec![1.0; 31], vec![0.0; 31]).err(),
+            PrecomposedOrthogonal::new(prox, &DMatrix::<f64>::identity(31, 31)).err(),
+        ];
+        for (i, error) in refused.iter().enumerate() {
+            let error = error.as_ref().unwrap_or_else(|| panic!("case {i}"));
+            says(error, &["`prox`", "3"]);
+        }
+    }
+    let block: Box<dyn Prox<f64>> = Box::new(WeightedL1::new(vec![1.0; 3]).unwrap());
+    says(&SeparableSum::new(vec![(4, block)]).unwrap_err(), &["`prox`", "3", "4"]);
+
+    // Data of another length than an operator's rows; a norm that is none.
+    let blur = Convolution::new(vec![0.25, 0.5, 0.25], 1, 31).unwrap();
+    let of = |data: &[f64], norm: f64| {
+        ProximalGradientMap::for_operator(&blur, data, SoftThreshold, 1.0, norm).map(|_| ())
+    };
+    assert!(of(&[0.0; 31], 1.0).is_ok());
+    says(&of(data, 1.0).unwrap_err(), &["`data`", "4", "31"]);
+    says(&of(&[f64::NAN; 31], 1.0).unwrap_err(), &["`data`", "NaN"]);
+    for norm in [-1.0, f64::NAN, f64::INFINITY, 1e200] {
+        says(&of(&[0.0; 31], norm).unwrap_err(), &["norm"]);
+    }
+    for norm in [-1.0, f64::NAN, f64::INFINITY, 1e-320] {
+        let map = PrimalDual::for_operator(&blur, SoftThreshold, SoftThreshold, norm);
+        says(&map.unwrap_err(), &["norm"]);
+    }
+    let narrow = Convolution::new(vec![1.0], 0, 30).unwrap();
+    says(&ComposedOperator::new(&narrow, &blur).unwrap_err(), &["inner", "31", "30"]);
+    says(&StackedOperator::new(&narrow, &blur).unwrap_err(), &["lower", "31", "30"]);
 }
 
 fn number() -> impl Strategy<Value = f64> {

@@ -77,7 +77,7 @@ fn maps<T: Real>() {
         steps(&mut Accelerated::new(Relaxed::new(map.clone(), T::lit(0.5)).unwrap()));
         steps(&mut Anderson::new(map.clone(), 5).unwrap());
         let squares = LeastSquares::new(&kernel, &data).unwrap();
-        steps(&mut Admm::new(squares.clone(), SoftThreshold));
+        steps(&mut Admm::new(squares.clone(), SoftThreshold).unwrap());
         steps(&mut DouglasRachford::new(squares, SoftThreshold, T::one()).unwrap());
         let inside = BoxConstraint::new(-T::one(), T::one()).unwrap();
         steps(&mut PrimalDual::new(&kernel, SoftThreshold, inside).unwrap());

@@ -20,7 +20,8 @@ use rand::Rng;
 /// on the device too.
 ///
 /// # Errors
-/// Those of [`Backend::stepper`]; a validation set of another shape than the network; a device that fails.
+/// Those of [`Backend::stepper`]; a validation set of another shape than the network or of another fingerprint than the
+/// training set's; patience without one; a device that fails.
 pub fn train_on<T: Real, N: Network<T>, B: Backend<T, N>>(
     backend: &B,
     network: N,
@@ -35,8 +36,9 @@ pub fn train_on<T: Real, N: Network<T>, B: Backend<T, N>>(
         check_len("validation", validation.data().nrows(), m, "the network's input")?;
         check_len("validation", validation.weights().nrows(), n, "the network's output")?;
     }
+    options.check_validation(Some(set.fingerprint()), validation)?;
     let options = TrainOptions { batch: options.batch.min(set.len()), ..*options };
-    let mut progress = Progress::new(set.len(), network.parameters(), rng);
+    let mut progress = Progress::new(set, network.parameters(), rng);
     let mut stepper = backend.stepper(network, set, &options)?;
     let mut sound = None;
     while !progress.is_over(&options) {

@@ -6,7 +6,7 @@
 use super::FixedPointMap;
 use crate::error::{Error, Result, check_positive, check_scalar};
 use crate::linalg::dispatch;
-use crate::prox::Prox;
+use crate::prox::{Prox, check_dimension};
 use crate::real::Real;
 
 /// One half of a split problem, min f(x) + h(M x): f and the linear map M, known by the minimiser of f plus
@@ -86,9 +86,13 @@ pub struct Admm<S, P, T = f64> {
 
 impl<S: AugmentedMinimizer<T>, P: Prox<T>, T: Real> Admm<S, P, T> {
     /// The method for f and M of `step` and h of `prox`, with ρ = 1 at first.
-    pub fn new(step: S, prox: P) -> Self {
+    ///
+    /// # Errors
+    /// A `prox` of vectors of another length than M x.
+    pub fn new(step: S, prox: P) -> Result<Self> {
         let (n, m) = step.shape();
-        Admm {
+        check_dimension(&prox, m, "M x")?;
+        Ok(Admm {
             step,
             prox,
             rho: T::one(),
@@ -102,7 +106,7 @@ impl<S: AugmentedMinimizer<T>, P: Prox<T>, T: Real> Admm<S, P, T> {
             subgradient: vec![T::zero(); n],
             primal: T::INFINITY,
             dual: T::INFINITY,
-        }
+        })
     }
 
     /// Another ρ to start from.

@@ -5,7 +5,7 @@
 
 use super::{FixedPointMap, distance};
 use crate::error::{Result, check_positive};
-use crate::prox::Prox;
+use crate::prox::{Prox, check_dimension};
 use crate::real::Real;
 
 /// The map x ↦ x⁺ = prox_{tλf}(x − t∇F(x)) for min F(x) + λ f(x) with any smooth F, t found on the way.
@@ -33,10 +33,11 @@ impl<F: FnMut(&[T], &mut [T]) -> T, P: Prox<T>, T: Real> Backtracking<F, P, T> {
     /// The map in `dim` dimensions, with a first t.
     ///
     /// # Errors
-    /// `lambda` or `step_size` not finite or not positive.
+    /// `lambda` or `step_size` not finite or not positive; a `prox` of vectors of another length than `dim`.
     pub fn new(dim: usize, smooth: F, prox: P, lambda: T, step_size: T) -> Result<Self> {
         check_positive("lambda", lambda)?;
         check_positive("step_size", step_size)?;
+        check_dimension(&prox, dim, "`dim`")?;
         let zeros = vec![T::zero(); dim];
         Ok(Backtracking {
             smooth,

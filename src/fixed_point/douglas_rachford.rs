@@ -6,7 +6,7 @@
 use super::{AugmentedMinimizer, FixedPointMap, distance};
 use crate::error::{Error, Result, check_positive};
 use crate::linalg::dispatch;
-use crate::prox::Prox;
+use crate::prox::{Prox, check_dimension};
 use crate::real::Real;
 
 /// The map z ↦ z + y − x for min f(x) + h(x), with x = prox_{γf}(z) and y = prox_{γh}(2x − z).
@@ -30,7 +30,8 @@ impl<S: AugmentedMinimizer<T>, P: Prox<T>, T: Real> DouglasRachford<S, P, T> {
     /// The splitting of f (`step`) and h (`prox`) with step γ.
     ///
     /// # Errors
-    /// `gamma` not finite or not positive; a `step` with M ≠ 1, as far as its shape tells.
+    /// `gamma` not finite or not positive; a `step` with M ≠ 1, as far as its shape tells; a `prox` of vectors of
+    /// another length than x.
     pub fn new(step: S, prox: P, gamma: T) -> Result<Self> {
         check_positive("gamma", gamma)?;
         let (n, m) = step.shape();
@@ -42,6 +43,7 @@ impl<S: AugmentedMinimizer<T>, P: Prox<T>, T: Real> DouglasRachford<S, P, T> {
                 reference: "x: the splitting wants M = 1",
             });
         }
+        check_dimension(&prox, n, "x")?;
         let zeros = vec![T::zero(); n];
         Ok(DouglasRachford {
             step,

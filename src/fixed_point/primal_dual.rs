@@ -4,9 +4,10 @@
 //! He and Yuan, *SIAM J. Imaging Sci.* 5, 119 (2012).
 
 use super::FixedPointMap;
-use crate::error::{Error, Result, check_finite, check_positive, check_scalar};
-use crate::linalg::{MatMut, MatRef, dispatch, gemm, squared_norm_bound};
-use crate::prox::Prox;
+use crate::error::{Error, Result, check_finite, check_nonnegative, check_positive, check_scalar};
+use crate::linalg::{dispatch, squared_norm_bound};
+use crate::operator::LinearOperator;
+use crate::prox::{Prox, check_dimension};
 use crate::real::Real;
 use nalgebra::DMatrix;
 
@@ -24,8 +25,8 @@ use nalgebra::DMatrix;
 /// The residual is the larger of ‖(x − x⁺)/τ − Kᵀ(y − y⁺)‖₂ and ‖(y − y⁺)/σ − K(x − x⁺)‖₂: the first is a
 /// subgradient of f + ⟨K·, y⁺⟩ at x⁺, the second of h* − ⟨K x⁺, ·⟩ at y⁺.
 #[derive(Debug, Clone)]
-pub struct PrimalDual<'a, F, H, T: Real = f64> {
-    kernel: &'a DMatrix<T>,
+pub struct PrimalDual<'a, F, H, T: Real = f64, A = DMatrix<T>> {
+    operator: &'a A,
     f: F,
     h: H,
     tau: T,
@@ -42,23 +43,39 @@ pub struct PrimalDual<'a, F, H, T: Real = f64> {
 }
 
 impl<'a, F: Prox<T>, H: Prox<T>, T: Real> PrimalDual<'a, F, H, T> {
-    /// The map of K, f and h.
+    /// The map of a matrix K, f and h.
     ///
     /// # Errors
-    /// A kernel that is not finite, or so large that ‖K‖² overflows.
+    /// A kernel that is not finite, or so large that ‖K‖² overflows; an `f` of vectors of another length than x, an
+    /// `h` of another than K x.
     pub fn new(kernel: &'a DMatrix<T>, f: F, h: H) -> Result<Self> {
         check_finite("kernel", kernel.as_slice())?;
         let norm = squared_norm_bound(kernel).sqrt();
         check_scalar("norm of the kernel", norm)?;
+        Self::for_operator(kernel, f, h, norm)
+    }
+}
+
+impl<'a, F: Prox<T>, H: Prox<T>, T: Real, A: LinearOperator<T>> PrimalDual<'a, F, H, T, A> {
+    /// The map of any linear operator K of at most this norm, without its matrix:
+    /// [`NormEstimate::upper`](crate::NormEstimate) for example.
+    ///
+    /// # Errors
+    /// A norm that is negative, not finite or next to nothing; an `f` of vectors of another length than x, an `h` of
+    /// another than K x.
+    pub fn for_operator(operator: &'a A, f: F, h: H, norm: T) -> Result<Self> {
+        check_nonnegative("norm of the kernel", norm)?;
+        let (rows, columns) = (operator.rows(), operator.columns());
+        check_dimension(&f, columns, "x")?;
+        check_dimension(&h, rows, "K x")?;
         let step = if norm > T::zero() { T::lit(0.99) / norm } else { T::one() };
         if !step.is_finite() {
             let expected = "one that is not negligible";
             let value = norm.as_f64();
             return Err(Error::OutOfRange { argument: "norm of the kernel", value, expected });
         }
-        let (rows, columns) = kernel.shape();
         Ok(PrimalDual {
-            kernel,
+            operator,
             f,
             h,
             tau: step,
@@ -89,7 +106,9 @@ impl<'a, F: Prox<T>, H: Prox<T>, T: Real> PrimalDual<'a, F, H, T> {
     }
 }
 
-impl<F: Prox<T>, H: Prox<T>, T: Real> FixedPointMap<T> for PrimalDual<'_, F, H, T> {
+impl<F: Prox<T>, H: Prox<T>, T: Real, A: LinearOperator<T>> FixedPointMap<T>
+    for PrimalDual<'_, F, H, T, A>
+{
     fn dim(&self) -> usize {
         self.primal.len() + self.dual.len()
     }
@@ -97,12 +116,11 @@ impl<F: Prox<T>, H: Prox<T>, T: Real> FixedPointMap<T> for PrimalDual<'_, F, H, 
     fn step(&mut self, state: &[T], out: &mut [T]) {
         let (n, m) = (self.primal.len(), self.dual.len());
         let ((x, y), (x_new, y_new)) = (state.split_at(n), out.split_at_mut(n));
-        let kernel = MatRef::column_major(self.kernel.as_slice(), m, n);
+        let operator = self.operator;
         let (tau, sigma) = (self.tau, self.sigma);
         let (primal, dual, point) = (&mut self.primal, &mut self.dual, &mut self.point);
         let (adjoint, image) = (&mut self.adjoint, &mut self.image);
-        let y_view = MatRef::column_major(y, m, 1);
-        gemm(MatMut::column_major(adjoint, n, 1), kernel.t(), y_view, false);
+        operator.adjoint_into(y, adjoint);
         dispatch(|| {
             for i in 0..n {
                 primal[i] = x[i] - tau * adjoint[i];
@@ -114,7 +132,7 @@ impl<F: Prox<T>, H: Prox<T>, T: Real> FixedPointMap<T> for PrimalDual<'_, F, H, 
                 primal[i] = x_new[i] + x_new[i] - x[i];
             }
         });
-        gemm(MatMut::column_major(dual, m, 1), kernel, MatRef::column_major(primal, n, 1), false);
+        operator.apply_into(primal, dual);
         dispatch(|| {
             for i in 0..m {
                 dual[i] += y[i] / sigma;
@@ -130,13 +148,8 @@ impl<F: Prox<T>, H: Prox<T>, T: Real> FixedPointMap<T> for PrimalDual<'_, F, H, 
                 primal[i] = x[i] - x_new[i];
             }
         });
-        gemm(
-            MatMut::column_major(adjoint, n, 1),
-            kernel.t(),
-            MatRef::column_major(dual, m, 1),
-            false,
-        );
-        gemm(MatMut::column_major(image, m, 1), kernel, MatRef::column_major(primal, n, 1), false);
+        operator.adjoint_into(dual, adjoint);
+        operator.apply_into(primal, image);
         let (mut first, mut second) = (T::zero(), T::zero());
         for i in 0..n {
             let v = primal[i] / tau - adjoint[i];

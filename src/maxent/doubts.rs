@@ -36,6 +36,8 @@ pub(super) fn doubts<T: Real>(
         let overlap: T = fit.iter().zip(problem.whitened_data()).map(|(&f, &g)| f * g).sum();
         if has_both_signs(problem) {
             warnings.push(Warning::BothSigns);
+        } else if let Some(imaginary) = imaginary_overlap(problem) {
+            warnings.extend((imaginary < T::zero()).then_some(Warning::Conjugate));
         } else if overlap < T::zero() {
             warnings.push(Warning::OppositeSign);
         }
@@ -61,11 +63,28 @@ pub(super) fn doubts<T: Real>(
             warnings.push(Warning::AlphaAtEnd { alpha: maxent.alpha.as_f64() });
         }
         if !last.converged {
-            let steps = ladder.len() - 1;
-            warnings.push(Warning::LadderCut { alpha: last.alpha.as_f64(), steps });
+            warnings.push(Warning::LadderCut {
+                alpha: last.alpha.as_f64(),
+                steps: ladder.len() - 1,
+                at_limit: last.iterations >= settings.max_iterations,
+            });
         }
     }
     warnings
+}
+
+/// Of complex data, Σ Im g Im (K a)/σ² for a flat spectrum a; `None` for real ones. Its sign is that of a G(iω_n), or of
+/// its complex conjugate.
+fn imaginary_overlap<T: Real>(problem: &Problem<T>) -> Option<T> {
+    let (kernel, n) = (problem.kernel(), problem.model().x().len());
+    if kernel.nrows() != 2 * n {
+        return None;
+    }
+    let flat = DVectorView::from_slice(problem.grid().weights(), problem.grid().len());
+    let fit = kernel.rows(n, n) * flat;
+    let deviations = problem.model().whitening().deviations();
+    let imaginary = problem.data()[n..].iter().zip(&deviations[n..]);
+    Some(fit.iter().zip(imaginary).map(|(&f, (&g, &sigma))| f / sigma * (g / sigma)).sum())
 }
 
 /// Error bars by which a datum has to have the wrong sign.

@@ -318,7 +318,7 @@ impl<'a, T: Real> Dual<'a, T> {
             }
             // Below this, progress that fails to be quadratic fails for rounding.
             let near = gap <= T::EPSILON.sqrt() * scale;
-            let stuck = if near { Status::RoundingFloor } else { Status::IterationLimit };
+            let stuck = if near { Status::RoundingFloor } else { Status::Stalled };
             if stalled == 2 {
                 return stuck;
             }

@@ -443,7 +443,7 @@ impl<'a, T: Real> LaneDual<'a, T> {
         loop {
             let (gaps, scales) = (self.point.gaps(self.active), self.scales());
             let mut will_do = true;
-            let (mut near, mut stuck) = ([false; LANES], [const { Status::IterationLimit }; LANES]);
+            let (mut near, mut stuck) = ([false; LANES], [const { Status::Stalled }; LANES]);
             for l in 0..LANES {
                 let scale = self.alpha[l] * scales[l];
                 near[l] = gaps[l] <= T::EPSILON.sqrt() * scale;

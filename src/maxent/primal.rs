@@ -305,7 +305,7 @@ impl<'a, T: Real> Primal<'a, T> {
             }
             // Below this, progress that fails to be fast fails for rounding.
             let near = distance <= T::EPSILON.sqrt() * scale;
-            let stuck = if near { Status::RoundingFloor } else { Status::IterationLimit };
+            let stuck = if near { Status::RoundingFloor } else { Status::Stalled };
             if stalled == 3 {
                 return stuck;
             }

@@ -81,8 +81,8 @@ impl Front {
     }
 
     /// The `modes` leading left singular vectors of `kernel` (m × n), each scaled to unit second moment
-    /// over `data` (m × samples): raw data of a training set. 14 to 18 modes serve a fermionic kernel at
-    /// β = 16 and noise 10⁻⁵.
+    /// over `data` (m × samples): raw data of a training set. [`FrontModes`](super::FrontModes) chooses the number
+    /// of modes by what rises above the noise; 14 to 18 serve a fermionic kernel at β = 16 and noise 10⁻⁵.
     ///
     /// # Errors
     /// `modes` zero or more than K has singular vectors; data of another length than K has rows, none at

@@ -9,7 +9,7 @@ use super::activation::{Activation, check_separable};
 use crate::error::{Error, Result, check_all_nonnegative, check_len};
 use crate::fixed_point::FixedPointMap;
 use crate::linalg::{MatMut, MatRef, gemm};
-use crate::prox::Prox;
+use crate::prox::{Prox, check_dimension};
 use crate::real::Real;
 use nalgebra::DMatrix;
 
@@ -31,7 +31,7 @@ impl<'a, T: Real, P: Prox<T>> Layer<'a, T, P> {
     ///
     /// # Errors
     /// `w_t` no square, `w_e` no multiple of its side, neither one threshold nor n, one that is negative or not
-    /// finite, or many for an operator that is not separable.
+    /// finite, or many for an operator that is not separable; an operator of vectors of another length than n.
     pub fn new(w_t: &'a [T], w_e: &'a [T], thresholds: &'a [T], prox: &'a P) -> Result<Self> {
         let width = w_t.len().isqrt();
         check_len("w_t", w_t.len(), width * width, "a square matrix")?;
@@ -45,6 +45,7 @@ impl<'a, T: Real, P: Prox<T>> Layer<'a, T, P> {
             check_separable(prox)?;
         }
         check_all_nonnegative("thresholds", thresholds)?;
+        check_dimension(prox, width, "the layer's components")?;
         Ok(Layer { w_t, w_e, width, input, thresholds, prox })
     }
 

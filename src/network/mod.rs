@@ -18,6 +18,7 @@ mod convolution;
 mod dense;
 mod error_summary;
 mod front;
+mod front_modes;
 mod head;
 mod layer;
 mod loss;
@@ -36,6 +37,7 @@ pub use convolution::{ConvolutionArchitecture, ConvolutionNetwork, ConvolutionWo
 pub use dense::{DenseArchitecture, DenseNetwork, DenseWorkspace};
 pub use error_summary::ErrorSummary;
 pub use front::Front;
+pub use front_modes::FrontModes;
 pub use head::{Head, Headed, HeadedWorkspace};
 pub use layer::{BoundLayer, Layer};
 pub use loss::RootSquareError;

@@ -28,7 +28,7 @@ use crate::error::{
 };
 use crate::fixed_point::relax;
 use crate::linalg::{Aligned, MatMut, MatRef, dispatch, dot, gemm, gemm_scaled};
-use crate::prox::Prox;
+use crate::prox::{Prox, check_dimension};
 use crate::real::Real;
 use core::ops::Range;
 use nalgebra::DMatrix;
@@ -65,7 +65,7 @@ impl<T: Real, P: Prox<T>> Unrolled<T, P> {
     /// # Errors
     /// Those of [`UnrolledArchitecture::parameter_count`]; another number of parameters; one that is not
     /// finite; a negative threshold; a learned η outside [10⁻³, 1]; a threshold a component for an activation
-    /// that is not separable.
+    /// that is not separable; an activation of vectors of another length than the output.
     pub fn from_parameters(
         architecture: UnrolledArchitecture<T>,
         prox: P,
@@ -113,6 +113,7 @@ impl<T: Real, P: Prox<T>> Unrolled<T, P> {
         if architecture.thresholds == Thresholds::PerComponent {
             check_separable(prox)?;
         }
+        check_dimension(prox, architecture.output, "the network's output")?;
         architecture.parameter_count()
     }
 

@@ -2,8 +2,13 @@
 //!
 //! A dense matrix ([`nalgebra::DMatrix`]) and [`BandedRows`](crate::BandedRows) are operators;
 //! [`Convolution`] is one that is never formed; [`ComposedOperator`], [`ScaledOperator`] and
-//! [`StackedOperator`] make operators of operators. [`estimate_norm`] bounds the norm that step sizes need,
+//! [`StackedOperator`] make operators of operators. [`ProximalGradientMap::for_operator`] (ISTA, FISTA) and
+//! [`PrimalDual::for_operator`] take any of them; [`Admm`](crate::Admm) asks for the solution of a system instead,
+//! an [`AugmentedMinimizer`](crate::AugmentedMinimizer). [`estimate_norm`] bounds the norm that step sizes need,
 //! [`check_adjoint`] tests an operator of your own.
+//!
+//! [`ProximalGradientMap::for_operator`]: crate::ProximalGradientMap::for_operator
+//! [`PrimalDual::for_operator`]: crate::PrimalDual::for_operator
 
 mod combinators;
 mod convolution;

@@ -1,6 +1,7 @@
 //! A solver whose answers are refined.
 
 use super::few_peaks::FewPeaks;
+use super::prepared::PreparedFewPeaks;
 use crate::error::Result;
 use crate::problem::Problem;
 use crate::solution::{Report, Solution, Solver, Warning};
@@ -8,8 +9,9 @@ use crate::solution::{Report, Solution, Solver, Warning};
 /// Another method and the refinement of its answer by few peaks, as one solver.
 ///
 /// Where no mixture is likely the answer is the other method's, its report with it, and a note says so. Everything
-/// that [`FewPeaks::prepare`] makes is made for every problem; for many data vectors prepare once and take
-/// [`PreparedFewPeaks`](super::PreparedFewPeaks), which also hands out the peaks.
+/// that [`FewPeaks::prepare`] makes is made for every problem, unless the refinement is a [`PreparedFewPeaks`] already:
+/// for many problems of one forward model (bootstrap, spectra of many momenta). By itself a prepared refinement is no
+/// solver, for it has no answer to begin with; it also hands out the peaks ([`PreparedFewPeaks::refine`]).
 ///
 /// ```
 /// use fredholm::*;
@@ -22,17 +24,21 @@ use crate::solution::{Report, Solution, Solver, Warning};
 /// # let problem = silent.with_data(&silent.back_continue(&truth.weights())?)?;
 /// let refined = Refined::new(MaxEnt::default(), FewPeaks::on(&grid)).solve(&problem)?;
 /// assert!(refined.spectrum().rse(&truth)? < 1e-3);
+/// // The same, for any number of problems of this model:
+/// let prepared = FewPeaks::on(&grid).prepare(problem.model())?;
+/// let solver = Refined::new(MaxEnt::default(), prepared);
+/// assert_eq!(solver.solve(&problem)?.spectrum(), refined.spectrum());
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Refined<S> {
+pub struct Refined<S, F = FewPeaks> {
     solver: S,
-    few_peaks: FewPeaks,
+    few_peaks: F,
 }
 
-impl<S> Refined<S> {
-    /// The answers of `solver` refined by `few_peaks`.
-    pub fn new(solver: S, few_peaks: FewPeaks) -> Self {
+impl<S, F> Refined<S, F> {
+    /// The answers of `solver` refined by `few_peaks`: a [`FewPeaks`] or a [`PreparedFewPeaks`].
+    pub fn new(solver: S, few_peaks: F) -> Self {
         Refined { solver, few_peaks }
     }
 
@@ -44,7 +50,19 @@ impl<S> Refined<S> {
 
 impl<S: Solver<f64>> Solver<f64> for Refined<S> {
     fn solve(&self, problem: &Problem<f64>) -> Result<Solution<f64>> {
-        let prepared = self.few_peaks.prepare(problem.model())?;
+        self.refine(&self.few_peaks.prepare(problem.model())?, problem)
+    }
+}
+
+/// For problems of the forward model it was prepared for.
+impl<S: Solver<f64>> Solver<f64> for Refined<S, PreparedFewPeaks> {
+    fn solve(&self, problem: &Problem<f64>) -> Result<Solution<f64>> {
+        self.refine(&self.few_peaks, problem)
+    }
+}
+
+impl<S: Solver<f64>, F> Refined<S, F> {
+    fn refine(&self, prepared: &PreparedFewPeaks, problem: &Problem<f64>) -> Result<Solution<f64>> {
         let mut before = self.solver.solve(problem)?;
         let (weights, report, peaks) = prepared.answer(problem, before.spectrum())?;
         if peaks.weight == 0.0 {

@@ -1,5 +1,6 @@
 //! A hash of kernel and axes.
 
+use crate::error::{Error, Result};
 use crate::real::Real;
 
 /// Identifies a kernel matrix with its data axis and frequency grid (FNV-1a over their bits, as `f64`).
@@ -26,6 +27,14 @@ impl Fingerprint {
             }
         }
         Fingerprint(hash)
+    }
+
+    /// `Err` unless `found`, of a problem or a set, is the same.
+    pub(crate) fn expect(self, found: Fingerprint) -> Result<()> {
+        if found == self {
+            return Ok(());
+        }
+        Err(Error::FingerprintMismatch { found: found.0, expected: self.0 })
     }
 
     /// The hash.

@@ -115,6 +115,10 @@ impl<T: Real> Prox<T> for AffineSet<T> {
         T::zero()
     }
 
+    fn dimension(&self) -> Option<usize> {
+        Some(self.columns)
+    }
+
     fn is_indicator(&self) -> bool {
         true
     }

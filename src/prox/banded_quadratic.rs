@@ -127,6 +127,10 @@ impl<T: Real> Prox<T> for BandedQuadratic<T> {
         })
     }
 
+    fn dimension(&self) -> Option<usize> {
+        Some(self.rows.columns())
+    }
+
     /// The largest absolute row sum of RᵀR.
     fn gradient_lipschitz(&self) -> Option<T> {
         Some(self.lipschitz)

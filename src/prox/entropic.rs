@@ -145,6 +145,10 @@ impl<T: Real> Prox<T> for Entropic<T> {
         total
     }
 
+    fn dimension(&self) -> Option<usize> {
+        Some(self.default.len())
+    }
+
     fn conjugate(&self, y: &[T]) -> Option<Conjugate<T>> {
         check_lengths(y.len(), &[self.default.len()]);
         let value = y.iter().zip(&self.default).map(|(&y, &d)| d * y.exp_m1()).sum();

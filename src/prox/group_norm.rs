@@ -67,6 +67,10 @@ impl<T: Real> Prox<T> for GroupNorm {
         self.groups().map(vjp).sum()
     }
 
+    fn dimension(&self) -> Option<usize> {
+        Some(self.dim())
+    }
+
     /// The indicator of max_g ‖y_g‖ ≤ 1.
     fn conjugate(&self, y: &[T]) -> Option<Conjugate<T>> {
         check_lengths(y.len(), &[self.dim()]);

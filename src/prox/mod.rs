@@ -54,16 +54,18 @@ pub use scad::Scad;
 pub use simplex::Simplex;
 pub use soft_threshold::SoftThreshold;
 pub use squared_l2::SquaredL2;
-pub use total_variation::TotalVariation;
+pub use total_variation::{DensityVariation, TotalVariation};
 pub use weighted_l1::WeightedL1;
 
+use crate::error::{Result, check_len};
 use crate::linalg::{LANES, dispatch, dot};
 use crate::real::Real;
 
 /// A function f with a computable proximal operator, differentiable almost everywhere.
 ///
 /// The same operator can be iterated (ISTA), relaxed, accelerated, unrolled and trained: its parameter
-/// γ ≥ 0 is what a network learns as its threshold. Object-safe; slices of any length. A NaN in `z` gives
+/// γ ≥ 0 is what a network learns as its threshold. Object-safe; slices of any length, or of the one
+/// [`dimension`](Self::dimension) tells. A NaN in `z` gives
 /// a NaN in the result, never a panic.
 ///
 /// ```
@@ -83,7 +85,7 @@ use crate::real::Real;
 ///    model is `soft_threshold`) and end with `separable_prox!(Type)`. If not, implement [`Prox`] on slices
 ///    (`l2_norm`). Either way write the derivatives next to the prox: by the argument (transposed, times an
 ///    upstream gradient) and by γ; at a kink take the flat side.
-/// 3. State what is true and useful: `is_convex`, `is_indicator`, `gradient_lipschitz`, and the conjugate
+/// 3. State what is true and useful: `dimension` where it is fixed, `is_convex`, `is_indicator`, `gradient_lipschitz`, and the conjugate
 ///    where it has a formula, for duality gaps. Buffers come from `crate::scratch::with_scratch`, so that
 ///    nothing is allocated per call. A NaN gives a NaN, slices of the wrong length the documented panic.
 /// 4. Name the type in this module and in `lib.rs`.
@@ -111,6 +113,11 @@ pub trait Prox<T: Real>: Send + Sync {
     /// # Panics
     /// If `upstream` or `grad` has another length than `z`.
     fn prox_vjp(&self, z: &[T], gamma: T, upstream: &[T], grad: &mut [T]) -> T;
+
+    /// The length of the vectors it is made for; `None`: any. Iterations check it before they begin.
+    fn dimension(&self) -> Option<usize> {
+        None
+    }
 
     /// Whether the operator acts on each component alone and on all alike, so that a batch of any layout
     /// may be handed to it as one long vector.
@@ -165,6 +172,9 @@ macro_rules! forward_prox {
             }
             fn prox_vjp(&self, z: &[T], gamma: T, upstream: &[T], grad: &mut [T]) -> T {
                 (**self).prox_vjp(z, gamma, upstream, grad)
+            }
+            fn dimension(&self) -> Option<usize> {
+                (**self).dimension()
             }
             fn is_separable(&self) -> bool {
                 (**self).is_separable()
@@ -222,6 +232,15 @@ fn poisoned<T: Real>(z: &[T], out: &mut [T]) -> bool {
         out.fill(T::zero() / T::zero());
     }
     !finite
+}
+
+/// `Err` unless `prox` takes vectors of `n` elements, those of `reference`.
+pub(crate) fn check_dimension<T: Real, P: Prox<T> + ?Sized>(
+    prox: &P,
+    n: usize,
+    reference: &'static str,
+) -> Result<()> {
+    prox.dimension().map_or(Ok(()), |dimension| check_len("prox", dimension, n, reference))
 }
 
 /// The documented panic of an operator handed slices of different lengths.

@@ -126,6 +126,10 @@ impl<T: Real> Prox<T> for NuclearNorm {
         -(0..s.len()).filter(|&k| s[k] > gamma).map(|k| p[(k, k)]).sum::<T>()
     }
 
+    fn dimension(&self) -> Option<usize> {
+        Some(self.dim())
+    }
+
     /// The indicator of σ_max ≤ 1.
     fn conjugate(&self, y: &[T]) -> Option<Conjugate<T>> {
         check_lengths(y.len(), &[self.dim()]);

@@ -148,6 +148,23 @@ proptest! {
     }
 }
 
+/// An operator made for vectors of one length says so: iterations rely on it.
+#[test]
+fn dimensions_are_told() {
+    for n in [1, 6] {
+        for case in all::<f64>(n) {
+            if let Some(dimension) = case.op.dimension() {
+                assert_eq!(dimension, n, "{}", case.name);
+            } else {
+                // Any length, without a panic.
+                let mut out = vec![0.0; n + 3];
+                case.op.prox_into(&vec![0.5; n + 3], 0.3, &mut out);
+                assert!(out.iter().all(|v| v.is_finite()), "{}", case.name);
+            }
+        }
+    }
+}
+
 /// A minimiser of a convex objective that knows only its values and, from `sample`, points of its domain:
 /// line searches towards points around the best so far.
 fn naive_minimiser(

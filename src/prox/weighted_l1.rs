@@ -59,6 +59,10 @@ impl<T: Real> Prox<T> for WeightedL1<T> {
         total
     }
 
+    fn dimension(&self) -> Option<usize> {
+        Some(self.weights.len())
+    }
+
     /// The indicator of |y_i| ≤ w_i.
     fn conjugate(&self, y: &[T]) -> Option<Conjugate<T>> {
         check_lengths(y.len(), &[self.weights.len()]);

@@ -44,6 +44,8 @@ pub enum Status {
     RoundingFloor,
     /// The limit of iterations was reached.
     IterationLimit,
+    /// No step makes progress any more, short of the tolerance and not for rounding alone.
+    Stalled,
     /// The observer asked to stop.
     Stopped,
     /// A value became NaN or infinite; the last finite iterate is returned.
@@ -72,6 +74,7 @@ impl Status {
             Status::Converged => "converged",
             Status::RoundingFloor => "rounding floor",
             Status::IterationLimit => "iteration limit",
+            Status::Stalled => "stalled",
             Status::Stopped => "stopped",
             Status::NonFinite { .. } => "non-finite",
             Status::NoAlpha { .. } => "no alpha",
@@ -88,6 +91,10 @@ impl fmt::Display for Status {
             }
             Status::IterationLimit => f.write_str(
                 "reached the iteration limit: raise it, loosen the tolerance or accelerate",
+            ),
+            Status::Stalled => f.write_str(
+                "stalled, short of the tolerance: more iterations will not help; check the scale of data, error bars \
+                 and priors, or take a larger alpha",
             ),
             Status::Stopped => f.write_str("stopped by the observer"),
             Status::NonFinite { stage } => {
@@ -296,6 +303,15 @@ impl<T: Real> Solution<T> {
     /// Adds what is to be known about the data.
     pub(crate) fn note(&mut self, text: &str) {
         self.report.warnings.push(Warning::Note(text.into()));
+    }
+
+    /// Says of an answer that was not fitted to the data how it fits, in place of what fits are told.
+    pub(crate) fn was_not_fitted(&mut self) {
+        for warning in &mut self.report.warnings {
+            if let Warning::Underfitted { chi2_per_datum } = *warning {
+                *warning = Warning::Inconsistent { chi2_per_datum };
+            }
+        }
     }
 
     /// Drops the warnings that a method knows better than to give.

@@ -14,6 +14,10 @@ pub enum Warning {
     },
     /// The data are on the whole of the opposite sign of what a positive density gives.
     OppositeSign,
+    /// The imaginary part of complex data is on the whole of the opposite sign of what a positive density gives: they are
+    /// the complex conjugate, or all of them have the wrong sign. The data cannot tell which, for −G of a spectrum
+    /// is the conjugate of that of its mirror image.
+    Conjugate,
     /// Significant data of both signs where a positive density gives one: those of an off-diagonal element, say.
     BothSigns,
     /// χ² far above what noise of the size declared leaves, without structure in the residuals: the error bars are
@@ -24,6 +28,11 @@ pub enum Warning {
     },
     /// The answer leaves χ² far above the number of data, though a better fit exists.
     Underfitted {
+        /// χ² of the answer divided by the number of data.
+        chi2_per_datum: f64,
+    },
+    /// The answer, an estimate that was not fitted to these data, leaves χ² far above their number.
+    Inconsistent {
         /// χ² of the answer divided by the number of data.
         chi2_per_datum: f64,
     },
@@ -45,6 +54,8 @@ pub enum Warning {
         alpha: f64,
         /// Steps that had converged before.
         steps: usize,
+        /// Whether the limit of iterations ended it; else no step made progress any more.
+        at_limit: bool,
     },
     /// Spectral weight sits at an end of the frequency grid.
     WeightAtEdge {
@@ -90,9 +101,9 @@ impl Warning {
     /// What explains other warnings: the stronger, the larger; 0 for what explains none.
     pub(super) fn strength(&self) -> u8 {
         match self {
-            Warning::OppositeSign | Warning::BothSigns => 3,
+            Warning::OppositeSign | Warning::Conjugate | Warning::BothSigns => 3,
             Warning::SmallErrors { .. } => 2,
-            Warning::PoorFit { .. } => 1,
+            Warning::PoorFit { .. } | Warning::Inconsistent { .. } => 1,
             _ => 0,
         }
     }
@@ -100,7 +111,9 @@ impl Warning {
     /// Whether `cause` alone would bring this warning about.
     pub(super) fn follows_from(&self, cause: &Warning) -> bool {
         match self {
-            Warning::PoorFit { .. } | Warning::Underfitted { .. } => cause.strength() >= 2,
+            Warning::PoorFit { .. }
+            | Warning::Underfitted { .. }
+            | Warning::Inconsistent { .. } => cause.strength() >= 2,
             Warning::CorrelatedResiduals { .. }
             | Warning::AlphaAtEnd { .. }
             | Warning::KineticAtEnd { .. } => cause.strength() == 3 || cause.strength() == 1,
@@ -118,13 +131,18 @@ impl fmt::Display for Warning {
         match self {
             Warning::PoorFit { chi2_per_datum } => write!(
                 f,
-                "even the best fit has chi2/N = {chi2_per_datum:.3}: the data cannot be fitted; is the \
-                 grid wide and fine enough, the kernel the right one, the error bars, the sign and \
-                 beta correct, or are they an off-diagonal element, for the positive-negative entropy?"
+                "even the best fit has chi2/N = {chi2_per_datum:.3}: the data cannot be fitted; are beta, the \
+                 kernel, the sign and the error bars right, is the grid wide and fine enough, or are the data \
+                 an off-diagonal element, for the positive-negative entropy?"
             ),
             Warning::OppositeSign => f.write_str(
                 "the data have the opposite sign of what a positive spectrum gives: multiply them by -1 \
                  (a G(tau) = -<T c c^+> from Monte Carlo is minus what the kernel describes)",
+            ),
+            Warning::Conjugate => f.write_str(
+                "the imaginary part of the data has the opposite sign of what a positive spectrum gives: they look \
+                 like the complex conjugate, G(-iw_n), so change the sign of the imaginary part (or of the \
+                 frequencies); if the real part has the wrong sign too, multiply the data by -1",
             ),
             Warning::BothSigns => f.write_str(
                 "the data have both signs where a positive spectrum gives one: if they are an off-diagonal element, \
@@ -141,6 +159,13 @@ impl fmt::Display for Warning {
                 "the answer has chi2/N = {chi2_per_datum:.3} although a better fit may exist: the weight of \
                  its prior (alpha, lambda) is too large, or the method went no further"
             ),
+            Warning::Inconsistent { chi2_per_datum } => write!(
+                f,
+                "the answer, an estimate that was not fitted to these data, has chi2/N = {chi2_per_datum:.3}: are \
+                 they on the scale of the training set (norm, sign), and at its noise? Make the answer agree with \
+                 them (DataConsistent), refine it (FewPeaks), take it as a default model (MaxEnt), or train on \
+                 spectra and noise like these"
+            ),
             Warning::LooseErrors { chi2_per_datum } => write!(
                 f,
                 "chi2/(N - N_good) = {chi2_per_datum:.2e}: the data scatter less than their error bars \
@@ -153,15 +178,25 @@ impl fmt::Display for Warning {
                  {deviation:.3}: the fit leaves structure in the data, or their noise is correlated and \
                  its covariance should be given"
             ),
-            Warning::LadderCut { alpha, steps } => write!(
+            Warning::LadderCut { alpha, steps, at_limit } => write!(
                 f,
                 "the iteration did not converge at alpha = {alpha:e}, where the ladder was ended: the \
-                 choice of alpha rests on the {steps} steps above; raise the limit of iterations"
+                 choice of alpha rests on the {steps} steps above; {}",
+                match at_limit {
+                    true => "raise the limit of iterations",
+                    false => "no step made progress there, so more of them will not help",
+                }
             ),
             Warning::WeightAtEdge { omega, fraction } => write!(
                 f,
                 "the density at the grid's end {omega} is {:.1} % of its maximum: widen the grid",
                 100.0 * fraction
+            ),
+            Warning::Norm { found, expected } if expected.abs() < 1e-12 => write!(
+                f,
+                "the weights add up to {found:.6}, where the default models of both signs add up to zero, as for \
+                 an off-diagonal element of orthonormal orbitals: if the spectrum has a norm, give default \
+                 models that differ by it; else check scale and beta"
             ),
             Warning::Norm { found, expected } => write!(
                 f,

@@ -2,8 +2,9 @@
 
 use crate::error::{Error, Result, check_finite, check_len, check_nonnegative, check_scalar};
 use crate::fixed_point::{DifferentiableMap, FixedPointMap, distance};
-use crate::linalg::{MatMut, MatRef, gemm, squared_norm_bound};
-use crate::prox::Prox;
+use crate::linalg::squared_norm_bound;
+use crate::operator::LinearOperator;
+use crate::prox::{Prox, check_dimension};
 use crate::real::Real;
 use crate::solution::Certificate;
 use nalgebra::DMatrix;
@@ -12,7 +13,8 @@ use nalgebra::DMatrix;
 ///
 /// K is N × n, g has N elements, x has n; λ in units of ½‖g‖² over f. With L ≥ ‖K‖² the step is t = 1/L
 /// unless set; the iteration converges for 0 < t < 2/L, its acceleration for t ≤ 1/L. K and then Kᵀ are
-/// applied in turn, without forming KᵀK.
+/// applied in turn, without forming KᵀK; K is a matrix, or any [`LinearOperator`]
+/// ([`for_operator`](Self::for_operator)).
 ///
 /// The residual of a step x → x⁺ is (1/t + L)‖x − x⁺‖₂, a bound on the distance of zero from the
 /// subdifferential of F at x⁺: (x − x⁺)/t − ∇(x) + ∇(x⁺) is a subgradient there, and ∇ = Kᵀ(K · − g) is
@@ -34,8 +36,8 @@ use nalgebra::DMatrix;
 /// # Ok::<(), fredholm::Error>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct ProximalGradientMap<'a, P, T: Real = f64> {
-    kernel: &'a DMatrix<T>,
+pub struct ProximalGradientMap<'a, P, T: Real = f64, A = DMatrix<T>> {
+    operator: &'a A,
     data: &'a [T],
     prox: P,
     lambda: T,
@@ -52,22 +54,74 @@ pub struct ProximalGradientMap<'a, P, T: Real = f64> {
 }
 
 impl<'a, P: Prox<T>, T: Real> ProximalGradientMap<'a, P, T> {
-    /// The map of a kernel, data, an operator and its weight, with t = 1/L.
+    /// The map of a kernel matrix, data, a proximal operator and its weight, with t = 1/L.
     ///
     /// # Errors
     /// Kernel or data not finite; data of another length than the kernel's rows; `lambda` negative or not
-    /// finite; a kernel so large that ‖K‖² overflows.
+    /// finite; a kernel so large that ‖K‖² overflows; a `prox` of vectors of another length than x.
     pub fn new(kernel: &'a DMatrix<T>, data: &'a [T], prox: P, lambda: T) -> Result<Self> {
         check_finite("kernel", kernel.as_slice())?;
-        check_len("data", data.len(), kernel.nrows(), "the kernel's rows")?;
+        Self::assemble(kernel, data, prox, lambda, squared_norm_bound(kernel))
+    }
+}
+
+impl<'a, P: Prox<T>, T: Real, A: LinearOperator<T>> ProximalGradientMap<'a, P, T, A> {
+    /// The same of any linear operator K of at most this norm, without its matrix: ISTA, and inside
+    /// [`Accelerated`](crate::Accelerated) FISTA, for who has products with K and Kᵀ only. L = `norm`²; a `norm`
+    /// below ‖K‖ lets the iteration diverge, and the certificates rest on it.
+    ///
+    /// ```
+    /// use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
+    /// use fredholm::{Accelerated, Convolution, IterationOptions, LinearOperator, OneSidedSoftThreshold};
+    /// use fredholm::{ProximalGradientMap, estimate_norm, iterate};
+    /// use std::ops::ControlFlow;
+    ///
+    /// // Two peaks seen through a Gaussian window: 10 000 points, of which no matrix is formed.
+    /// let n = 10_000;
+    /// let window = (-8..=8).map(|k| (-f64::from(k * k) / 8.0).exp()).collect();
+    /// let blur = Convolution::new(window, 8, n)?;
+    /// let mut truth = vec![0.0; n];
+    /// (truth[4000], truth[4012]) = (1.0, 0.5);
+    /// let mut data = vec![0.0; n];
+    /// blur.apply_into(&truth, &mut data);
+    ///
+    /// let norm = estimate_norm(&blur, 32, &mut ChaCha8Rng::seed_from_u64(1))?.upper;
+    /// let prox = OneSidedSoftThreshold;
+    /// let map = ProximalGradientMap::for_operator(&blur, &data, prox, 1e-3, norm)?;
+    /// let options = IterationOptions { tolerance: 1e-6, ..Default::default() };
+    /// let start = vec![0.0; n];
+    /// let map = Accelerated::new(map);
+    /// let answer = iterate(map, &start, &options, |_| ControlFlow::Continue(()))?;
+    /// assert!(answer.report.status.is_success());
+    /// assert!((answer.point[4000] - 1.0).abs() < 0.01 && (answer.point[4012] - 0.5).abs() < 0.01);
+    /// # Ok::<(), fredholm::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Data not finite, or of another length than the operator's rows; `lambda` or `norm` negative or not finite, or
+    /// a `norm` whose square overflows; a `prox` of vectors of another length than x.
+    pub fn for_operator(
+        operator: &'a A,
+        data: &'a [T],
+        prox: P,
+        lambda: T,
+        norm: T,
+    ) -> Result<Self> {
+        check_nonnegative("norm", norm)?;
+        Self::assemble(operator, data, prox, lambda, norm * norm)
+    }
+
+    /// From L = `lipschitz`.
+    fn assemble(operator: &'a A, data: &'a [T], prox: P, lambda: T, lipschitz: T) -> Result<Self> {
+        check_len("data", data.len(), operator.rows(), "the kernel's rows")?;
         check_finite("data", data)?;
         check_nonnegative("lambda", lambda)?;
-        let lipschitz = squared_norm_bound(kernel);
         check_scalar("squared norm of the kernel", lipschitz)?;
+        let columns = operator.columns();
+        check_dimension(&prox, columns, "x")?;
         let step_size = T::one() / lipschitz;
-        let columns = kernel.ncols();
         Ok(ProximalGradientMap {
-            kernel,
+            operator,
             data,
             prox,
             lambda,
@@ -156,16 +210,12 @@ impl<'a, P: Prox<T>, T: Real> ProximalGradientMap<'a, P, T> {
 
     /// Residual and gradient at `x`.
     fn evaluate(&mut self, x: &[T]) {
-        let (rows, columns) = self.kernel.shape();
-        assert_eq!(x.len(), columns, "length of x");
-        let kernel = MatRef::column_major(self.kernel.as_slice(), rows, columns);
+        assert_eq!(x.len(), self.gradient.len(), "length of x");
+        self.operator.apply_into(x, &mut self.residual);
         for (r, &g) in self.residual.iter_mut().zip(self.data) {
-            *r = -g;
+            *r -= g;
         }
-        let x = MatRef::column_major(x, columns, 1);
-        gemm(MatMut::column_major(&mut self.residual, rows, 1), kernel, x, true);
-        let residual = MatRef::column_major(&self.residual, rows, 1);
-        gemm(MatMut::column_major(&mut self.gradient, columns, 1), kernel.t(), residual, false);
+        self.operator.adjoint_into(&self.residual, &mut self.gradient);
     }
 
     /// x − t ∇(x), from the gradient at hand.
@@ -179,10 +229,7 @@ impl<'a, P: Prox<T>, T: Real> ProximalGradientMap<'a, P, T> {
     fn pull_back(&mut self, upstream: &[T]) -> T {
         let gamma = self.step_size * self.lambda;
         let slope = self.prox.prox_vjp(&self.forward, gamma, upstream, &mut self.gradient);
-        let (rows, columns) = self.kernel.shape();
-        let kernel = MatRef::column_major(self.kernel.as_slice(), rows, columns);
-        let q = MatRef::column_major(&self.gradient, columns, 1);
-        gemm(MatMut::column_major(&mut self.residual, rows, 1), kernel, q, false);
+        self.operator.apply_into(&self.gradient, &mut self.residual);
         slope
     }
 
@@ -230,9 +277,11 @@ impl<'a, P: Prox<T>, T: Real> ProximalGradientMap<'a, P, T> {
     }
 }
 
-impl<P: Prox<T>, T: Real> FixedPointMap<T> for ProximalGradientMap<'_, P, T> {
+impl<P: Prox<T>, T: Real, A: LinearOperator<T>> FixedPointMap<T>
+    for ProximalGradientMap<'_, P, T, A>
+{
     fn dim(&self) -> usize {
-        self.kernel.ncols()
+        self.gradient.len()
     }
 
     fn step(&mut self, x: &[T], out: &mut [T]) {
@@ -248,7 +297,9 @@ impl<P: Prox<T>, T: Real> FixedPointMap<T> for ProximalGradientMap<'_, P, T> {
 
 /// With D = ∂prox/∂z at z = x − t∇(x), symmetric for a convex f: (∂T/∂x)ᵀ = (I − tKᵀK)D, (∂T/∂g)ᵀ = tKD,
 /// ∂T/∂λ = t ∂prox/∂γ; D is the metric.
-impl<P: Prox<T>, T: Real> DifferentiableMap<T> for ProximalGradientMap<'_, P, T> {
+impl<P: Prox<T>, T: Real, A: LinearOperator<T>> DifferentiableMap<T>
+    for ProximalGradientMap<'_, P, T, A>
+{
     fn parameter_count(&self) -> usize {
         self.data.len() + 1
     }
@@ -260,10 +311,7 @@ impl<P: Prox<T>, T: Real> DifferentiableMap<T> for ProximalGradientMap<'_, P, T>
 
     fn vjp_point(&mut self, upstream: &[T], out: &mut [T]) {
         self.pull_back(upstream);
-        let (rows, columns) = self.kernel.shape();
-        let kernel = MatRef::column_major(self.kernel.as_slice(), rows, columns);
-        let image = MatRef::column_major(&self.residual, rows, 1);
-        gemm(MatMut::column_major(out, columns, 1), kernel.t(), image, false);
+        self.operator.adjoint_into(&self.residual, out);
         for (out, &q) in out.iter_mut().zip(&self.gradient) {
             *out = q - self.step_size * *out;
         }

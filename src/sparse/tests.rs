@@ -1,5 +1,6 @@
 mod algorithms;
 mod data_consistent;
+mod operators;
 mod quadratic;
 mod sparse_modelling;
 

@@ -4,6 +4,7 @@ use super::noise_level::Noise;
 use super::{NoiseLevel, TrainingSet, TrainingSource};
 use crate::error::Result;
 use crate::network::Front;
+use crate::problem::Fingerprint;
 use crate::real::Real;
 use rand::{Rng, SeedableRng, rngs::ChaCha8Rng};
 
@@ -13,6 +14,7 @@ use rand::{Rng, SeedableRng, rngs::ChaCha8Rng};
 #[derive(Debug, Clone)]
 pub struct AugmentedSet<T: Real = f64> {
     set: TrainingSet<T>,
+    front: Option<Front>,
     noise: Noise,
     /// Variances of the coordinates, for a front that is told them.
     told: Option<Vec<f64>>,
@@ -36,7 +38,8 @@ impl<T: Real> AugmentedSet<T> {
         let set = set.seen_through(front.map(Front::silent).as_ref())?;
         let mut seed = [0; 32];
         rng.fill_bytes(&mut seed);
-        Ok(AugmentedSet { set, noise, told, seed })
+        let front = front.or(set.front()).cloned();
+        Ok(AugmentedSet { set, front, noise, told, seed })
     }
 }
 
@@ -58,6 +61,14 @@ impl<T: Real> TrainingSource<T> for AugmentedSet<T> {
 
     fn epoch_len(&self) -> usize {
         self.set.len()
+    }
+
+    fn fingerprint(&self) -> Option<Fingerprint> {
+        Some(self.set.fingerprint())
+    }
+
+    fn front(&self) -> Option<&Front> {
+        self.front.as_ref()
     }
 
     fn scratch_len(&self, _batch: usize) -> usize {

@@ -7,7 +7,7 @@ use crate::error::{Result, check_len, check_not_empty};
 use crate::grid::FrequencyGrid;
 use crate::linalg::{MatMut, MatRef, gemm};
 use crate::network::Front;
-use crate::problem::ForwardModel;
+use crate::problem::{Fingerprint, ForwardModel};
 use crate::real::Real;
 use nalgebra::DMatrix;
 use rand::{Rng, SeedableRng, rngs::ChaCha8Rng};
@@ -22,6 +22,8 @@ pub struct SampleStream {
     grid: FrequencyGrid<f64>,
     /// K, or P K behind a front.
     kernel: DMatrix<f64>,
+    fingerprint: Fingerprint,
+    front: Option<Front>,
     noise: Noise,
     /// Variances of the coordinates, for a front that is told them.
     told: Option<Vec<f64>>,
@@ -60,7 +62,8 @@ impl SampleStream {
         // Peaks that miss the grid show here.
         mixture.draw(model.grid(), &mut ChaCha8Rng::from_seed(seed))?;
         let (mixture, grid) = (mixture.clone(), model.grid().clone());
-        Ok(SampleStream { mixture, grid, kernel, noise, told, epoch, seed })
+        let (fingerprint, front) = (model.fingerprint(), front.cloned());
+        Ok(SampleStream { mixture, grid, kernel, fingerprint, front, noise, told, epoch, seed })
     }
 }
 
@@ -75,6 +78,14 @@ impl<T: Real> TrainingSource<T> for SampleStream {
 
     fn epoch_len(&self) -> usize {
         self.epoch
+    }
+
+    fn fingerprint(&self) -> Option<Fingerprint> {
+        Some(self.fingerprint)
+    }
+
+    fn front(&self) -> Option<&Front> {
+        self.front.as_ref()
     }
 
     fn scratch_len(&self, batch: usize) -> usize {

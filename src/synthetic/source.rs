@@ -1,7 +1,8 @@
 //! Where training takes its samples from.
 
 use super::TrainingSet;
-use crate::network::gather;
+use crate::network::{Front, gather};
+use crate::problem::Fingerprint;
 use crate::real::Real;
 
 /// Samples for a training step, written as panels: element (feature i, sample b) at i·batch + b.
@@ -22,6 +23,17 @@ pub trait TrainingSource<T: Real>: Sync {
     fn scratch_len(&self, batch: usize) -> usize {
         let _ = batch;
         0
+    }
+
+    /// Of the forward model between spectra and raw data, if there is one: what an
+    /// [`Estimator`](crate::Estimator) trained on the samples knows its problems by.
+    fn fingerprint(&self) -> Option<Fingerprint> {
+        None
+    }
+
+    /// The front between raw data and the samples, if there is one: a network trained on them stands behind it.
+    fn front(&self) -> Option<&Front> {
+        None
     }
 
     /// Writes input and target of the samples with these numbers, each below
@@ -50,6 +62,14 @@ impl<T: Real> TrainingSource<T> for TrainingSet<T> {
 
     fn epoch_len(&self) -> usize {
         self.len()
+    }
+
+    fn fingerprint(&self) -> Option<Fingerprint> {
+        Some(self.fingerprint())
+    }
+
+    fn front(&self) -> Option<&Front> {
+        self.front()
     }
 
     fn fill(

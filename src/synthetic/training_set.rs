@@ -21,6 +21,8 @@ pub struct TrainingSet<T: Real = f64> {
     data: DMatrix<T>,
     weights: DMatrix<T>,
     fingerprint: Fingerprint,
+    /// Between raw data and `data`.
+    front: Option<Front>,
 }
 
 /// Samples drawn from one random stream.
@@ -44,7 +46,7 @@ impl<T: Real> TrainingSet<T> {
         check_len("weights", weights.ncols(), data.ncols(), "the samples of `data`")?;
         check_finite("data", data.as_slice())?;
         check_finite("weights", weights.as_slice())?;
-        Ok(TrainingSet { data, weights, fingerprint })
+        Ok(TrainingSet { data, weights, fingerprint, front: None })
     }
 
     /// `samples` spectra from `mixture`, their data g = K a + σ ξ with ξ standard normal.
@@ -111,13 +113,26 @@ impl<T: Real> TrainingSet<T> {
         self.fingerprint
     }
 
+    /// What the data have been seen through ([`conditioned`](Self::conditioned)); none for raw ones.
+    pub fn front(&self) -> Option<&Front> {
+        self.front.as_ref()
+    }
+
     /// The same samples as a network behind `front` sees them, x = P g instead of g; rounded to `U`.
     ///
     /// # Errors
-    /// A front for data of another length.
+    /// A front for data of another length; a set that has been seen through a front before.
     pub fn conditioned<U: Real>(&self, front: &Front) -> Result<TrainingSet<U>> {
+        if self.front.is_some() {
+            return Err(Error::Unsupported {
+                argument: "front",
+                value: "a second one",
+                expected: "a set of raw data",
+            });
+        }
         let weights = self.weights.map(|a| U::lit(a.as_f64()));
-        TrainingSet::new(front.apply(&self.data)?, weights, self.fingerprint)
+        let set = TrainingSet::new(front.apply(&self.data)?, weights, self.fingerprint)?;
+        Ok(TrainingSet { front: Some(front.clone()), ..set })
     }
 
     /// [`conditioned`](Self::conditioned) where there is a front; else a copy, rounded to `U`.
@@ -126,7 +141,9 @@ impl<T: Real> TrainingSet<T> {
             return self.conditioned(front);
         }
         let round = |v: T| U::lit(v.as_f64());
-        TrainingSet::new(self.data.map(round), self.weights.map(round), self.fingerprint)
+        let set =
+            TrainingSet::new(self.data.map(round), self.weights.map(round), self.fingerprint)?;
+        Ok(TrainingSet { front: self.front.clone(), ..set })
     }
 
     /// Data and weights of sample `i`, contiguous.

@@ -1,14 +1,14 @@
 //! A network as a solver: it knows which problems it was made for.
 
 use super::training::{checked_estimates, estimates};
-use super::{EpochInfo, TrainOptions, TrainingReport, TrainingStatus, train};
+use super::{EpochInfo, TrainOptions, TrainingReport, train};
 use crate::error::{Error, Result, check_finite, check_len};
 use crate::network::{ErrorSummary, Front, Network, apply_samples};
 use crate::noise::Whitening;
 use crate::problem::{Fingerprint, Problem};
 use crate::real::Real;
 use crate::solution::{Certificate, Report, Solution, Solver, Status, Warning};
-use crate::synthetic::TrainingSet;
+use crate::synthetic::{TrainingSet, TrainingSource};
 use core::marker::PhantomData;
 use core::ops::ControlFlow;
 use nalgebra::DMatrix;
@@ -40,7 +40,8 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
         Estimator { network, front: None, fingerprint, training: None, scalar: PhantomData }
     }
 
-    /// Trains `network` behind `front` on a set of raw data; see [`train`].
+    /// Trains `network` behind `front` on a set of raw data; see [`train`]. [`train_from`](Self::train_from) does it
+    /// on any other source of samples.
     ///
     /// # Errors
     /// Those of [`train`]; a front that fits neither the set nor the network.
@@ -53,18 +54,45 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
         rng: &mut (impl Rng + ?Sized),
         observer: impl FnMut(&EpochInfo) -> ControlFlow<()>,
     ) -> Result<Self> {
-        let fingerprint = set.fingerprint();
-        let (network, report) = match &front {
-            None => train(network, set, validation, options, rng, observer)?,
+        match front {
+            None => Self::train_from(network, set, validation, options, rng, observer),
             Some(front) => {
-                let validation = validation.map(|v| v.conditioned(front)).transpose()?;
-                let set = set.conditioned(front)?;
-                train(network, &set, validation.as_ref(), options, rng, observer)?
+                let set = set.conditioned(&front)?;
+                Self::train_from(network, &set, validation, options, rng, observer)
             }
+        }
+    }
+
+    /// Trains `network` on any source that tells its fingerprint: a [`SampleStream`](crate::SampleStream) of fresh
+    /// samples, an [`AugmentedSet`](crate::AugmentedSet), a set. The front is that of the source, behind which it
+    /// shows its samples. A validation set of raw data is seen through it too; where it is adaptive, through
+    /// that front [`at`](Front::at) a noise, by the caller ([`TrainingSet::conditioned`]).
+    ///
+    /// # Errors
+    /// Those of [`train`]; a source that does not tell its fingerprint.
+    pub fn train_from<S: TrainingSource<T> + ?Sized>(
+        network: N,
+        source: &S,
+        validation: Option<&TrainingSet<T>>,
+        options: &TrainOptions,
+        rng: &mut (impl Rng + ?Sized),
+        observer: impl FnMut(&EpochInfo) -> ControlFlow<()>,
+    ) -> Result<Self> {
+        let fingerprint = source.fingerprint().ok_or(Error::Unsupported {
+            argument: "source",
+            value: "one that does not tell its fingerprint",
+            expected: "that of its forward model, by which an estimator knows its problems",
+        })?;
+        let front = source.front();
+        let seen = match (validation, front) {
+            (Some(set), Some(front)) if set.front().is_none() => Some(set.conditioned(front)?),
+            _ => None,
         };
+        let validation = seen.as_ref().or(validation);
+        let (network, report) = train(network, source, validation, options, rng, observer)?;
         let estimator = Self::new(network, fingerprint).with_training(report);
         match front {
-            Some(front) => estimator.with_front(front),
+            Some(front) => estimator.with_front(front.clone()),
             None => Ok(estimator),
         }
     }
@@ -188,8 +216,10 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
     /// Root-square errors over a test set.
     ///
     /// # Errors
-    /// A set of another shape than the network.
+    /// A set of another fingerprint, made with another kernel, other times or another grid, or of another shape than
+    /// the network.
     pub fn evaluate(&self, set: &TrainingSet<T>) -> Result<ErrorSummary> {
+        self.fingerprint.expect(set.fingerprint())?;
         set.score(&self.apply_batch(set.data())?)
     }
 
@@ -199,13 +229,7 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
     /// A problem of another fingerprint; one of kernel and axes in another scalar than the training
     /// set's forward model has another fingerprint. A spectrum that is not finite.
     pub fn solve<U: Real>(&self, problem: &Problem<U>) -> Result<Solution<U>> {
-        let found = problem.model().fingerprint();
-        if found != self.fingerprint {
-            return Err(Error::FingerprintMismatch {
-                found: found.value(),
-                expected: self.fingerprint.value(),
-            });
-        }
+        self.fingerprint.expect(problem.model().fingerprint())?;
 
         // An adaptive front takes the noise from the problem.
         let front = self.front.as_ref().map(|f| f.at(problem.model().whitening())).transpose()?;
@@ -214,12 +238,11 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
             .iter()
             .map(|a| U::lit(a.as_f64()))
             .collect();
-        let diverged =
-            self.training.filter(|report| matches!(report.status, TrainingStatus::Diverged { .. }));
-        let warnings = diverged
-            .map(|report| Warning::Note(format!("training {}", report.status)))
-            .into_iter()
-            .collect();
+        let training = self.training.as_ref();
+        let doubtful =
+            training.filter(|report| report.status.is_divergence() || report.doubt().is_some());
+        let warnings =
+            doubtful.map(|report| Warning::Note(report.to_string())).into_iter().collect();
         let report = Report {
             method: self.network.name(),
             status: Status::Converged,
@@ -233,7 +256,9 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
             maxent: None,
             penalty: None,
         };
-        Solution::new(problem, &weights, report)
+        let mut solution = Solution::new(problem, &weights, report)?;
+        solution.was_not_fitted();
+        Ok(solution)
     }
 }
 

@@ -5,6 +5,7 @@ use super::divergence::EXPLOSION;
 use super::{DivergenceOrigin, TrainOptions, TrainingReport, TrainingStatus};
 use crate::network::ErrorSummary;
 use crate::real::Real;
+use crate::synthetic::TrainingSource;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng, rngs::ChaCha8Rng};
 
@@ -17,6 +18,10 @@ pub(crate) struct Progress<T> {
     sound: Vec<T>,
     /// Those it began with: its losses are known to be sound.
     earlier: Vec<T>,
+    /// Epochs done when they were.
+    earlier_epoch: usize,
+    /// Mean loss of the mean target.
+    baseline: f64,
     pub(super) best: Option<Best<T>>,
     /// Of the last whole epoch.
     pub(super) validation: Option<ErrorSummary>,
@@ -38,23 +43,34 @@ pub(super) struct Best<T> {
 }
 
 impl<T: Real> Progress<T> {
-    /// Of a run over `samples` samples that begins with these parameters; `rng` gives the seed of its shuffles.
-    pub(crate) fn new(samples: usize, parameters: &[T], rng: &mut (impl Rng + ?Sized)) -> Self {
+    /// Of a run over `source` that begins with these parameters; `rng` gives the seed of its shuffles.
+    pub(crate) fn new<S: TrainingSource<T> + ?Sized>(
+        source: &S,
+        parameters: &[T],
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Self {
         let mut seed = [0; 32];
         rng.fill_bytes(&mut seed);
-        Self::resume(samples, parameters, seed)
+        Self::resume(source, parameters, seed, 0)
     }
 
-    /// The same with a seed that is known.
-    pub(super) fn resume(samples: usize, parameters: &[T], seed: [u8; 32]) -> Self {
+    /// The same with a seed that is known, after `epoch` epochs.
+    pub(super) fn resume<S: TrainingSource<T> + ?Sized>(
+        source: &S,
+        parameters: &[T],
+        seed: [u8; 32],
+        epoch: usize,
+    ) -> Self {
         Progress {
             seed,
-            order: (0..samples).collect(),
+            order: (0..source.epoch_len()).collect(),
             sound: parameters.to_vec(),
             earlier: parameters.to_vec(),
+            earlier_epoch: epoch,
+            baseline: baseline(source),
             best: None,
             validation: None,
-            epoch: 0,
+            epoch,
             training_loss: None,
             least_loss: None,
             status: None,
@@ -110,6 +126,7 @@ impl<T: Real> Progress<T> {
     pub(crate) fn accept(&mut self, loss: f64, parameters: &[T]) {
         core::mem::swap(&mut self.sound, &mut self.earlier);
         self.sound.copy_from_slice(parameters);
+        self.earlier_epoch = self.epoch;
         self.epoch += 1;
         self.training_loss = Some(loss);
         self.least_loss = Some(self.least_loss.map_or(loss, |least| least.min(loss)));
@@ -124,7 +141,8 @@ impl<T: Real> Progress<T> {
     /// Ends the run as diverged in the epoch at hand; the answer is the parameters to go back to: those this epoch
     /// began with if one of its losses was `sound`, else those of the epoch before.
     pub(crate) fn diverge(&mut self, origin: DivergenceOrigin, step: usize, sound: bool) -> &[T] {
-        self.status = Some(TrainingStatus::Diverged { epoch: self.epoch + 1, step, origin });
+        let kept = if sound { self.epoch } else { self.earlier_epoch };
+        self.status = Some(TrainingStatus::Diverged { epoch: self.epoch + 1, step, origin, kept });
         if sound { &self.sound } else { &self.earlier }
     }
 
@@ -151,11 +169,21 @@ impl<T: Real> Progress<T> {
         steps: usize,
     ) -> (Option<Vec<T>>, TrainingReport) {
         let best = self.best.filter(|_| options.keep_best);
+        let mut status = self.status.unwrap_or(match self.epoch >= options.epochs {
+            true => TrainingStatus::Completed,
+            false => TrainingStatus::Unfinished,
+        });
+        if let (TrainingStatus::Diverged { kept, .. }, Some(best)) = (&mut status, &best) {
+            *kept = best.epoch;
+        }
         let report = TrainingReport {
-            status: self.status.unwrap_or(TrainingStatus::Completed),
+            status,
             epochs: self.epoch,
+            epochs_asked: options.epochs,
             steps,
             training_loss: self.training_loss.unwrap_or(f64::NAN),
+            least_loss: self.least_loss.unwrap_or(f64::NAN),
+            baseline: self.baseline,
             validation: best.as_ref().map(|best| best.validation).or(self.validation),
             best_epoch: best.as_ref().map(|best| best.epoch),
         };
@@ -163,14 +191,49 @@ impl<T: Real> Progress<T> {
     }
 }
 
+/// Samples over which the baseline is taken.
+const BASELINE_SAMPLES: usize = 512;
+
+/// Mean loss of the mean target as the answer to all data, over the first samples of `source`.
+fn baseline<T: Real, S: TrainingSource<T> + ?Sized>(source: &S) -> f64 {
+    let count = source.epoch_len().min(BASELINE_SAMPLES);
+    let samples: Vec<usize> = (0..count).collect();
+    let mut scratch = vec![0.0; source.scratch_len(count)];
+    let mut input = vec![T::zero(); source.input_len() * count];
+    let mut target = vec![T::zero(); source.output_len() * count];
+    source.fill(0, &samples, &mut scratch, &mut input, &mut target);
+    let mut squares = vec![0.0; count];
+    for row in target.chunks_exact(count.max(1)) {
+        let mean = row.iter().map(|a| a.as_f64()).sum::<f64>() / count as f64;
+        squares.iter_mut().zip(row).for_each(|(s, a)| *s += (a.as_f64() - mean).powi(2));
+    }
+    squares.into_iter().map(f64::sqrt).sum::<f64>() / count as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::problem::Fingerprint;
+    use crate::synthetic::TrainingSet;
+    use nalgebra::DMatrix;
+
+    fn set(targets: &[f64]) -> TrainingSet<f64> {
+        let weights = DMatrix::from_row_slice(2, targets.len() / 2, targets);
+        let data = DMatrix::zeros(1, weights.ncols());
+        TrainingSet::new(data, weights, Fingerprint::of::<f64>(&[])).unwrap()
+    }
+
+    /// Targets (±3, ±4) about (1, 2): each 5 from their mean.
+    #[test]
+    fn the_baseline_is_the_error_of_the_mean_target() {
+        let set = set(&[4.0, -2.0, 4.0, -2.0, 6.0, -2.0, -2.0, 6.0]);
+        assert_eq!(baseline(&set), 5.0);
+    }
 
     #[test]
     fn a_slow_divergence_does_not_raise_the_limit() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let mut progress = Progress::<f64>::new(3, &[0.0], &mut rng);
+        let mut progress = Progress::<f64>::new(&set(&[0.0; 6]), &[0.0], &mut rng);
         assert_eq!(progress.limit(), f64::MAX);
         for loss in [0.2, 0.1, 7.0, 3e4] {
             progress.accept(loss, &[loss]);

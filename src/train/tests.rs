@@ -23,6 +23,7 @@ mod adaptive;
 mod depth_profile;
 mod divergence;
 mod lmmse;
+mod reports;
 mod shared;
 
 fn model() -> ForwardModel<f64> {
@@ -281,8 +282,10 @@ fn bad_options_are_named() {
     let absurd = TrainOptions { batch: usize::MAX / 2, chunk: 1, ..ok };
     let e = Trainer::new(network::<f32>(2), absurd).unwrap_err();
     assert!(matches!(e, Error::OutOfRange { argument: "batch", .. }));
-    let (_, report) = run(TrainOptions { epochs: 0, ..ok }).unwrap();
-    assert!(report.training_loss.is_nan() && report.steps == 0);
+    let e = run(TrainOptions { epochs: 0, ..ok }).unwrap_err();
+    assert!(matches!(e, Error::OutOfRange { argument: "epochs", .. }), "{e}");
+    let e = run(TrainOptions { patience: Some(3), ..ok }).unwrap_err();
+    assert!(matches!(e, Error::Unsupported { argument: "patience", .. }), "{e}");
     let other = DMatrix::zeros(31, 3);
     let other = TrainingSet::new(other, DMatrix::zeros(20, 3), training.fingerprint()).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(6);

@@ -7,13 +7,15 @@
 use super::divergence::EXPLOSION;
 use super::{Adam, AdamConfig, DivergenceOrigin, Schedule};
 use crate::error::{
-    Error, Result, check_len, check_nonnegative, check_not_empty, check_positive, check_range,
+    Error, Result, check_count, check_len, check_nonnegative, check_not_empty, check_positive,
+    check_range,
 };
 use crate::linalg::{Aligned, dispatch};
 use crate::network::{Network, RootSquareError};
 use crate::parallel;
+use crate::problem::Fingerprint;
 use crate::real::Real;
-use crate::synthetic::TrainingSource;
+use crate::synthetic::{TrainingSet, TrainingSource};
 use core::fmt;
 use core::ops::{ControlFlow, Range};
 
@@ -21,7 +23,7 @@ use core::ops::{ControlFlow, Range};
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TrainOptions {
-    /// Passes through the training set.
+    /// Passes through the training set, at least one.
     pub epochs: usize,
     /// Samples a step; a set with fewer is one batch. Samples left over after the last whole batch of an
     /// epoch wait for another epoch's shuffle.
@@ -41,7 +43,8 @@ pub struct TrainOptions {
     pub l2: f64,
     /// Whether a run with a validation set ends with the weights of its best epoch instead of its last.
     pub keep_best: bool,
-    /// Epochs without a better validation error after which a run stops; `None`: never.
+    /// Epochs without a better validation error after which a run stops; `None`: never. A run without a validation
+    /// set refuses it.
     pub patience: Option<usize>,
 }
 
@@ -95,12 +98,30 @@ impl TrainOptions {
     /// # Errors
     /// Names the one that is not.
     pub fn validate(&self) -> Result<()> {
+        check_count("epochs", self.epochs, 1..=usize::MAX, "at least one epoch")?;
         check_not_empty("batch", self.batch, 1)?;
         check_not_empty("chunk", self.chunk, 1)?;
         check_positive("learning_rate", self.learning_rate)?;
         check_nonnegative("l2", self.l2)?;
         self.schedule.validate()?;
         self.adam.validate()
+    }
+
+    /// Whether a run over a source of this fingerprint, as far as it is known, can go on with this validation set.
+    pub(crate) fn check_validation<T: Real>(
+        &self,
+        fingerprint: Option<Fingerprint>,
+        validation: Option<&TrainingSet<T>>,
+    ) -> Result<()> {
+        match validation {
+            Some(set) => fingerprint.map_or(Ok(()), |trained| trained.expect(set.fingerprint())),
+            None if self.patience.is_some() => Err(Error::Unsupported {
+                argument: "patience",
+                value: "set without a validation set",
+                expected: "a validation set whose error is waited for",
+            }),
+            None => Ok(()),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::progress::{Best, Progress};
 use super::shared::shared_estimates;
-use super::{Adam, DivergenceOrigin, TrainOptions, Trainer};
+use super::{Adam, DivergenceOrigin, TrainOptions, Trainer, TrainingReport};
 use crate::cluster::{Alone, Communicator, agree};
 use crate::error::{Error, Result, check_finite, check_len, check_not_empty};
 use crate::network::{ErrorSummary, Network, apply_samples};
@@ -31,6 +31,17 @@ pub struct EpochInfo {
     pub learning_rate: f64,
 }
 
+impl fmt::Display for EpochInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let EpochInfo { epoch, epochs, steps, training_loss, learning_rate, .. } = self;
+        write!(f, "epoch {epoch} of {epochs}, {steps} steps: loss {training_loss:.4e}")?;
+        if let Some(validation) = self.validation {
+            write!(f, ", validation error {:.4e}", validation.mean)?;
+        }
+        write!(f, ", learning rate {learning_rate:.2e}")
+    }
+}
+
 /// How a training run ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -38,6 +49,8 @@ pub struct EpochInfo {
 pub enum TrainingStatus {
     /// All epochs were done.
     Completed,
+    /// The run was finished by its caller before its last epoch ([`Training::finish`]).
+    Unfinished,
     /// The observer asked to stop.
     Stopped,
     /// The validation error has not improved for [`TrainOptions::patience`] epochs.
@@ -53,42 +66,39 @@ pub enum TrainingStatus {
         step: usize,
         /// What went wrong first.
         origin: DivergenceOrigin,
+        /// The epoch whose weights are kept; 0: the initial ones, in which nothing was learned.
+        kept: usize,
     },
+}
+
+impl TrainingStatus {
+    /// Whether the run diverged.
+    pub fn is_divergence(&self) -> bool {
+        matches!(self, TrainingStatus::Diverged { .. })
+    }
 }
 
 impl fmt::Display for TrainingStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TrainingStatus::Completed => f.write_str("completed"),
+            TrainingStatus::Unfinished => {
+                f.write_str("finished by its caller before the last epoch")
+            }
             TrainingStatus::Stopped => f.write_str("stopped by the observer"),
             TrainingStatus::OutOfPatience => {
                 f.write_str("stopped, the validation error does not improve any more")
             }
-            TrainingStatus::Diverged { epoch, step, origin } => write!(
-                f,
-                "diverged in epoch {epoch} after step {step}, first in {origin}, sound weights kept: \
-                 lower the learning rate"
-            ),
+            TrainingStatus::Diverged { epoch, step, origin, kept } => {
+                write!(f, "diverged in epoch {epoch} after step {step}, first in {origin}; ")?;
+                match kept {
+                    0 => f.write_str("the weights are the initial, untrained ones")?,
+                    _ => write!(f, "sound weights kept, those of epoch {kept}")?,
+                }
+                f.write_str(": lower the learning rate")
+            }
         }
     }
-}
-
-/// What a training run did.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct TrainingReport {
-    /// How it ended.
-    pub status: TrainingStatus,
-    /// Whole epochs done.
-    pub epochs: usize,
-    /// Steps done.
-    pub steps: usize,
-    /// Mean loss of the last whole epoch; NaN if there was none.
-    pub training_loss: f64,
-    /// Validation errors of the weights returned.
-    pub validation: Option<ErrorSummary>,
-    /// The epoch these weights are of, if they are the best of a validation.
-    pub best_epoch: Option<usize>,
 }
 
 /// Trains `network` on `source`; returns it with a report.
@@ -99,7 +109,8 @@ pub struct TrainingReport {
 /// same epoch by epoch, and on several machines.
 ///
 /// # Errors
-/// Those of [`TrainOptions::validate`]; a source of another shape than the network.
+/// Those of [`TrainOptions::validate`]; a source of another shape than the network; a validation set of another
+/// shape or fingerprint; patience without one.
 pub fn train<T: Real, N: Network<T>, S: TrainingSource<T> + ?Sized>(
     network: N,
     source: &S,
@@ -199,7 +210,7 @@ impl<T: Real, N: Network<T>> Training<T, N> {
         let batch = options.batch.min(source.epoch_len());
         let trainer = Trainer::new(network, TrainOptions { batch, ..*options })?;
         trainer.check(source)?;
-        let progress = Progress::new(source.epoch_len(), trainer.network().parameters(), rng);
+        let progress = Progress::new(source, trainer.network().parameters(), rng);
         Ok(Training { trainer, communicator: Alone, progress })
     }
 
@@ -227,10 +238,9 @@ impl<T: Real, N: Network<T>> Training<T, N> {
             check_len("best", found, parameters.len(), "the network's parameters")?;
             check_finite("best", &best.parameters)?;
         }
-        let mut progress = Progress::resume(source.epoch_len(), parameters, state.seed);
+        let mut progress = Progress::resume(source, parameters, state.seed, state.epoch);
         progress.best = state.best;
         progress.validation = state.validation;
-        progress.epoch = state.epoch;
         progress.training_loss = state.training_loss;
         progress.least_loss = state.least_loss.or(state.training_loss);
         progress.status = state.status;
@@ -288,8 +298,8 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
     /// several call it until it is `None`.
     ///
     /// # Errors
-    /// A source or set of another shape than the network, or of fewer samples than the run began with; ranks
-    /// of which some validate and others do not, or on sets of other sizes; a rank of several that fails or
+    /// A source or set of another shape than the network, or of fewer samples than the run began with; a set of
+    /// another fingerprint than the source's; patience without a validation set; ranks of which some validate and others do not, or on sets of other sizes; a rank of several that fails or
     /// cannot be reached any more.
     pub fn epoch<S: TrainingSource<T> + ?Sized>(
         &mut self,
@@ -354,6 +364,7 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
     ) -> Result<()> {
         self.trainer.check(source)?;
         check_not_empty("source", source.epoch_len(), self.progress.samples())?;
+        self.trainer.options().check_validation(source.fingerprint(), validation)?;
         validation.map_or(Ok(()), |set| self.trainer.check(set))
     }
 

@@ -235,6 +235,12 @@ fn spectra_of_either_sign_change_sign_with_their_data() {
     // Negative weight is what was asked for; a norm of zero is what the default model says.
     let unwanted = |w: &Warning| matches!(w, Warning::Negative { .. } | Warning::Norm { .. });
     assert!(!up.report().warnings.iter().any(unwanted), "{}", up.report());
+    // A spectrum that has a norm is told where the zero that it is compared with comes from.
+    let one = Spectrum::from_fn(grid.clone(), |w| gaussian(w, 0.3, 0.6)).unwrap();
+    let problem = problem.with_data(&problem.back_continue(&one.weights()).unwrap()).unwrap();
+    let report = solver.solve(&problem).unwrap().report().clone();
+    let told = report.warnings.iter().find(|w| matches!(w, Warning::Norm { .. })).unwrap();
+    assert!(told.to_string().contains("default models of both signs add up to zero"), "{told}");
 }
 
 #[test]

@@ -152,8 +152,12 @@ fn a_ladder_that_does_not_converge_is_cut_and_said() {
     let ladder = &report.maxent.as_ref().unwrap().ladder;
     let (last, before) = ladder.split_last().unwrap();
     assert!(!last.converged && before.iter().all(|s| s.converged));
-    let said = |w: &Warning| matches!(w, Warning::LadderCut { alpha, .. } if *alpha == last.alpha);
+    let said = |w: &Warning| matches!(w, Warning::LadderCut { alpha, at_limit: true, .. } if *alpha == last.alpha);
     assert!(report.warnings.iter().any(said), "{:?}", report.warnings);
+    // The advice is that of the cause.
+    let text = |at_limit| Warning::LadderCut { alpha: 1.0, steps: 3, at_limit }.to_string();
+    assert!(text(true).contains("raise the limit") && !text(false).contains("raise"));
+    assert!(!Status::Stalled.to_string().contains("raise") && !Status::Stalled.is_success());
 }
 
 #[test]
@@ -179,11 +183,40 @@ fn fits_are_judged_against_what_is_possible() {
     let flipped = problem.with_data(&negative).unwrap();
     let wrong = MaxEnt::default().solve(&flipped).unwrap().report().warnings.clone();
     assert!(wrong.iter().any(|w| matches!(w, Warning::PoorFit { .. })), "{wrong:?}");
-    assert!(wrong.contains(&Warning::OppositeSign), "{wrong:?}");
-    assert!(!stiff.contains(&Warning::OppositeSign), "{stiff:?}");
+    // Of complex data, which may as well be the conjugate of those of the mirror image.
+    assert!(wrong.contains(&Warning::Conjugate), "{wrong:?}");
+    assert!(!stiff.contains(&Warning::Conjugate), "{stiff:?}");
     // Whatever keeps the fit from being judged: another prior, an alpha of one's own.
     for solver in [MaxEnt::default().kinetic(1.0), MaxEnt::default().alpha(FixedAlpha(10.0))] {
         let told = solver.solve(&flipped).unwrap().report().warnings.clone();
-        assert!(told.contains(&Warning::OppositeSign), "{told:?}");
+        assert!(told.contains(&Warning::Conjugate), "{told:?}");
+    }
+}
+
+/// conj G(iω_n) = G(−iω_n): the imaginary part alone has the wrong sign, whatever the real part.
+#[test]
+fn conjugated_matsubara_data_are_told_so() {
+    let grid = FrequencyGrid::uniform(-4.0, 4.0, 81).unwrap();
+    let omega = crate::kernel::Matsubara::Fermion.frequencies(10.0, 20).unwrap();
+    for centre in [-0.5, 0.0, 1.2] {
+        let truth = |w: f64| (-2.0 * (w - centre).powi(2)).exp() * 0.797_884_560_802_865_4;
+        let truth = Spectrum::from_fn(grid.clone(), truth).unwrap();
+        let silent = Measurement::with_uniform_error(&omega, &[0.0; 40], 1e-4).unwrap();
+        let silent = Problem::new(&crate::kernel::FermionMatsubara, &silent, &grid).unwrap();
+        let good = silent.back_continue(&truth.weights()).unwrap();
+        let told = |signs: [f64; 2]| {
+            let data: Vec<f64> = good.iter().enumerate().map(|(i, g)| signs[i / 20] * g).collect();
+            let problem = silent.with_data(&data).unwrap();
+            MaxEnt::default().solve(&problem).unwrap().report().clone()
+        };
+        let sound = told([1.0, 1.0]);
+        assert!(!sound.warnings.contains(&Warning::Conjugate), "{centre}: {sound}");
+        for signs in [[1.0, -1.0], [-1.0, -1.0]] {
+            let report = told(signs);
+            assert!(report.warnings.contains(&Warning::Conjugate), "{centre}: {report}");
+            let page = report.to_string();
+            let first = page.lines().find(|l| l.starts_with("warning")).unwrap();
+            assert!(first.contains("G(-iw_n)") && first.contains("multiply the data by -1"));
+        }
     }
 }

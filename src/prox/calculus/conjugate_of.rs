@@ -87,6 +87,10 @@ impl<P: Prox<T>, T: Real> Prox<T> for ConjugateOf<P> {
         })
     }
 
+    fn dimension(&self) -> Option<usize> {
+        self.f.dimension()
+    }
+
     fn is_separable(&self) -> bool {
         self.f.is_separable()
     }

@@ -88,6 +88,10 @@ impl<P: Prox<T>, T: Real> Prox<T> for MoreauEnvelope<P, T> {
         })
     }
 
+    fn dimension(&self) -> Option<usize> {
+        self.f.dimension()
+    }
+
     fn is_separable(&self) -> bool {
         self.f.is_separable()
     }

@@ -1,7 +1,7 @@
 //! A function with a quadratic added.
 
 use crate::error::{Result, check_finite, check_positive};
-use crate::prox::{Conjugate, Prox, check_lengths};
+use crate::prox::{Conjugate, Prox, check_dimension, check_lengths};
 use crate::real::Real;
 use crate::scratch::with_scratch;
 
@@ -20,10 +20,11 @@ impl<P: Prox<T>, T: Real> PlusQuadratic<P, T> {
     /// `f` plus (ρ/2)‖x − `centre`‖².
     ///
     /// # Errors
-    /// `rho` not finite or not positive; `centre` not finite.
+    /// `rho` not finite or not positive; `centre` not finite, or of another length than `f` takes.
     pub fn new(f: P, rho: T, centre: Vec<T>) -> Result<Self> {
         check_positive("rho", rho)?;
         check_finite("centre", &centre)?;
+        check_dimension(&f, centre.len(), "`centre`")?;
         Ok(PlusQuadratic { f, rho, centre })
     }
 
@@ -71,6 +72,10 @@ impl<P: Prox<T>, T: Real> Prox<T> for PlusQuadratic<P, T> {
             grad[i] *= shrink;
         }
         by_gamma * shrink * shrink
+    }
+
+    fn dimension(&self) -> Option<usize> {
+        Some(self.centre.len())
     }
 
     fn is_convex(&self) -> bool {

@@ -1,7 +1,7 @@
 //! A function of rescaled and shifted components.
 
 use crate::error::{Error, Result, check_finite, check_len};
-use crate::prox::{Conjugate, Prox, check_lengths};
+use crate::prox::{Conjugate, Prox, check_dimension, check_lengths};
 use crate::real::Real;
 use crate::scratch::with_scratch;
 
@@ -22,7 +22,7 @@ impl<P: Prox<T>, T: Real> PrecomposedDiagonal<P, T> {
     ///
     /// # Errors
     /// A diagonal element that is zero or not finite; a shift of another length, or not finite; a diagonal
-    /// that is not constant with an `f` that is not separable.
+    /// that is not constant with an `f` that is not separable; an `f` of vectors of another length.
     pub fn new(f: P, diagonal: Vec<T>, shift: Vec<T>) -> Result<Self> {
         check_finite("diagonal", &diagonal)?;
         if let Some(index) = diagonal.iter().position(|&d| d == T::zero()) {
@@ -32,6 +32,7 @@ impl<P: Prox<T>, T: Real> PrecomposedDiagonal<P, T> {
         }
         check_len("shift", shift.len(), diagonal.len(), "`diagonal`")?;
         check_finite("shift", &shift)?;
+        check_dimension(&f, diagonal.len(), "`diagonal`")?;
         let uniform = diagonal.windows(2).all(|w| w[0] == w[1]);
         if !uniform && !f.is_separable() {
             return Err(Error::Unsupported {
@@ -93,6 +94,10 @@ impl<P: Prox<T>, T: Real> Prox<T> for PrecomposedDiagonal<P, T> {
             }
         });
         by_gamma
+    }
+
+    fn dimension(&self) -> Option<usize> {
+        Some(self.diagonal.len())
     }
 
     fn is_convex(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result, check_finite};
 use crate::linalg::{MatMut, MatRef, add_product_t, gemm, product};
-use crate::prox::{Conjugate, Prox, check_lengths};
+use crate::prox::{Conjugate, Prox, check_dimension, check_lengths};
 use crate::real::Real;
 use crate::scratch::with_scratch;
 use nalgebra::DMatrix;
@@ -26,11 +26,13 @@ impl<P: Prox<T>, T: Real> PrecomposedOrthogonal<P, T> {
     /// f(Q x).
     ///
     /// # Errors
-    /// `q` empty, not finite, or with an element of Q Qᵀ − I beyond 16 n ε.
+    /// `q` empty, not finite, or with an element of Q Qᵀ − I beyond 16 n ε; `f` of vectors of another length than
+    /// `q` has rows.
     pub fn new(f: P, q: &DMatrix<T>) -> Result<Self> {
         check_finite("q", q.as_slice())?;
         let (m, n) = q.shape();
         crate::error::check_not_empty("q", m * n, 1)?;
+        check_dimension(&f, m, "the rows of `q`")?;
         let view = MatRef::column_major(q.as_slice(), m, n);
         let mut gram = DMatrix::zeros(m, m);
         gemm(MatMut::column_major(gram.as_mut_slice(), m, m), view, view.t(), false);
@@ -88,6 +90,10 @@ impl<P: Prox<T>, T: Real> Prox<T> for PrecomposedOrthogonal<P, T> {
                 by_gamma
             })
         })
+    }
+
+    fn dimension(&self) -> Option<usize> {
+        Some(self.n)
     }
 
     fn is_convex(&self) -> bool {

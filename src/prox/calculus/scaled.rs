@@ -36,6 +36,10 @@ impl<P: Prox<T>, T: Real> Prox<T> for Scaled<P, T> {
         self.factor * self.f.prox_vjp(z, self.factor * gamma, upstream, grad)
     }
 
+    fn dimension(&self) -> Option<usize> {
+        self.f.dimension()
+    }
+
     fn is_separable(&self) -> bool {
         self.f.is_separable()
     }

@@ -1,7 +1,7 @@
 //! Different functions of different parts of a vector.
 
 use crate::error::{Error, Result};
-use crate::prox::{Conjugate, Prox, check_lengths};
+use crate::prox::{Conjugate, Prox, check_dimension, check_lengths};
 use crate::real::Real;
 use core::ops::Range;
 
@@ -30,12 +30,15 @@ impl<T: Real> SeparableSum<T> {
     /// Blocks of these lengths, which add up to the length of x.
     ///
     /// # Errors
-    /// A block without elements.
+    /// A block without elements, or of another length than its operator takes.
     pub fn new(blocks: Vec<(usize, Box<dyn Prox<T>>)>) -> Result<Self> {
         if let Some(index) = blocks.iter().position(|(length, _)| *length == 0) {
             let expected = "a block of at least one element";
             let argument = "blocks";
             return Err(Error::ElementOutOfRange { argument, index, value: 0.0, expected });
+        }
+        for (length, f) in &blocks {
+            check_dimension::<T, _>(f, *length, "its block")?;
         }
         let mut start = 0;
         let place = |(length, f): (usize, Box<dyn Prox<T>>)| {
@@ -71,6 +74,10 @@ impl<T: Real> Prox<T> for SeparableSum<T> {
             f.prox_vjp(z, gamma, u, &mut grad[range.clone()])
         };
         self.blocks.iter().map(block).sum()
+    }
+
+    fn dimension(&self) -> Option<usize> {
+        Some(self.dim())
     }
 
     fn is_convex(&self) -> bool {

@@ -1,7 +1,7 @@
 //! A function moved to another place.
 
 use crate::error::{Result, check_finite};
-use crate::prox::{Conjugate, Prox, check_lengths};
+use crate::prox::{Conjugate, Prox, check_dimension, check_lengths};
 use crate::real::Real;
 use crate::scratch::with_scratch;
 
@@ -18,9 +18,10 @@ impl<P: Prox<T>, T: Real> Translated<P, T> {
     /// `f` with its origin moved to `shift`.
     ///
     /// # Errors
-    /// `shift` not finite.
+    /// `shift` not finite, or of another length than `f` takes.
     pub fn new(f: P, shift: Vec<T>) -> Result<Self> {
         check_finite("shift", &shift)?;
+        check_dimension(&f, shift.len(), "`shift`")?;
         Ok(Translated { f, shift })
     }
 
@@ -52,6 +53,10 @@ impl<P: Prox<T>, T: Real> Prox<T> for Translated<P, T> {
 
     fn prox_vjp(&self, z: &[T], gamma: T, upstream: &[T], grad: &mut [T]) -> T {
         self.at(z, |z| self.f.prox_vjp(z, gamma, upstream, grad))
+    }
+
+    fn dimension(&self) -> Option<usize> {
+        Some(self.shift.len())
     }
 
     fn is_convex(&self) -> bool {

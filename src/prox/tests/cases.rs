@@ -162,7 +162,7 @@ pub(super) fn all<T: Real>(n: usize) -> Vec<Case<T>> {
         case(
             "total variation",
             TotalVariation,
-            |w, _| tube_projection(w),
+            |w, _| tube_projection(w, &vec![T::one(); w.len()]),
             |z, gamma| stable(&TotalVariation, z, gamma),
         ),
     ];
@@ -171,6 +171,8 @@ pub(super) fn all<T: Real>(n: usize) -> Vec<Case<T>> {
     }
     let weights: Vec<T> = (0..n).map(|i| lit(0.2 + (0.7 * i as f64).sin().abs())).collect();
     let (w1, w2, d) = (weights.clone(), weights.clone(), weights.clone());
+    let widths: Vec<T> = (0..n).map(|i| lit(0.6 + 0.5 * (0.7 * i as f64).sin().abs())).collect();
+    let (w3, w4) = (widths.clone(), widths.clone());
     let mut groups = vec![3; n / 3];
     groups.extend((!n.is_multiple_of(3)).then_some(n % 3));
     let rows = [3, 2, 1].into_iter().find(|&r| n.is_multiple_of(r)).unwrap_or(1);
@@ -190,6 +192,12 @@ pub(super) fn all<T: Real>(n: usize) -> Vec<Case<T>> {
                 let gaps = z.iter().zip(&w2).map(|(z, &c)| (z.abs() - gamma * c).abs());
                 gaps.fold(T::INFINITY, T::min)
             },
+        ),
+        case(
+            "density variation",
+            DensityVariation::new(widths).unwrap(),
+            move |w, _| tube_projection(w, &w3),
+            move |z, gamma| stable(&DensityVariation::new(w4.clone()).unwrap(), z, gamma),
         ),
         case(
             "entropic",
@@ -444,14 +452,18 @@ fn log_sum_jump<T: Real>(epsilon: T, gamma: T) -> T {
     T::lit(low)
 }
 
-/// The projection on { y: |y_0 + … + y_i| ≤ 1, all of them adding up to 0 }, by relaxation of the sums.
-fn tube_projection<T: Real>(w: &[T]) -> Vec<T> {
+/// The projection on { y: |c_0 y_0 + … + c_i y_i| ≤ 1, all of them adding up to 0 }, by relaxation of the sums.
+fn tube_projection<T: Real>(w: &[T], c: &[T]) -> Vec<T> {
     let n = w.len();
+    let c: Vec<f64> = c.iter().map(|c| c.as_f64()).collect();
     let mut s = vec![0.0; n + 1];
     for _ in 0..100_000 {
         let mut change = 0.0_f64;
         for i in 1..n {
-            let target = 0.5 * (s[i - 1] + s[i + 1] + w[i - 1].as_f64() - w[i].as_f64());
+            // Where the derivative of Σ ((s_{i+1} − s_i)/c_i − w_i)² by s_i is zero.
+            let (left, right) = (c[i - 1].powi(-2), c[i].powi(-2));
+            let pull = w[i - 1].as_f64() / c[i - 1] - w[i].as_f64() / c[i];
+            let target = (left * s[i - 1] + right * s[i + 1] + pull) / (left + right);
             let clamped = target.clamp(-1.0, 1.0);
             change = change.max((clamped - s[i]).abs());
             s[i] = clamped;
@@ -460,7 +472,7 @@ fn tube_projection<T: Real>(w: &[T]) -> Vec<T> {
             break;
         }
     }
-    (0..n).map(|i| T::lit(s[i + 1] - s[i])).collect()
+    (0..n).map(|i| T::lit((s[i + 1] - s[i]) / c[i])).collect()
 }
 
 /// The p with p + d e^p/γ = w, by bisection.

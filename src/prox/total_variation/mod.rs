@@ -9,9 +9,12 @@
 //! answer does not depend on it, but for rounding where a scan gives up. Against the second, once a scan has gone back over more than `PATIENCE`
 //! elements for each of z, `taut_string` takes over, which is linear whatever the data.
 
+mod density;
 mod lanes;
 mod scan;
 mod taut_string;
+
+pub use density::DensityVariation;
 
 use super::{Prox, check_lengths, sum};
 use crate::linalg::{Vectorise, dispatch, has_wide_gather, vectorised};
@@ -23,6 +26,10 @@ use taut_string::taut_string;
 
 /// f(x) = Σ |x_{i+1} − x_i|; prox_{γf}(z) is piecewise constant: the mean of z on each piece, plus γ/length
 /// for each end of it where x goes up to the right or down from the left, less γ/length for the others.
+///
+/// Of spectral weights a = A Δω this is the variation of a, not of the density A: on a grid whose cells differ, of
+/// which the half cells at the ends of a [uniform one](crate::FrequencyGrid::uniform) are two, a constant A has steps.
+/// [`DensityVariation`] is that of A.
 ///
 /// Linear time, worst case. With the pieces known, ∂/∂z averages over each piece, and ∂/∂γ of a piece is
 /// (sign of the jump at its right end − sign of the jump at its left end)/length. Convex.
@@ -230,7 +237,8 @@ impl<T: Real> Prox<T> for TotalVariation {
             dispatch(Scan { z, gamma, out: &mut *out, marks })
         });
         if let Some(Knot { at, bend }) = given_up {
-            taut_string(&z[at..], shift, gamma, bend.walls(gamma), &mut out[at..]);
+            let increment = |i: usize| z[at + i] - shift;
+            taut_string(increment, count, shift, gamma, bend.walls(gamma), &mut out[at..]);
         }
         self.value(out)
     }
@@ -320,7 +328,7 @@ mod tests {
             let outcome = scan(&z, gamma, &mut x, START, &[], usize::MAX, 100_000);
             assert_eq!(outcome, Outcome::Finished);
             assert!(is_taut(&z, gamma, &x, 1e-10));
-            taut_string(&z, 0.0, gamma, (gamma, -gamma), &mut y);
+            taut_string(|i| z[i], count, 0.0, gamma, (gamma, -gamma), &mut y);
             assert!(x.iter().zip(&y).all(|(x, y)| (x - y).abs() < 1e-11));
             // Each knot can be where the string goes on from, by either.
             for until in 1..300 {
@@ -329,7 +337,8 @@ mod tests {
                 if let Outcome::At(knot) = outcome {
                     let walls = knot.bend.walls(gamma);
                     let mut w = y.clone();
-                    taut_string(&z[knot.at..], 0.0, gamma, walls, &mut w[knot.at..]);
+                    let increment = |i: usize| z[knot.at + i];
+                    taut_string(increment, count, 0.0, gamma, walls, &mut w[knot.at..]);
                     assert!(x.iter().zip(&w).all(|(x, w)| (x - w).abs() < 1e-11), "{gamma}");
                     scan(&z, gamma, &mut y, knot, &[], usize::MAX, 100_000);
                     assert_eq!(x, y);

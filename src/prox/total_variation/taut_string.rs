@@ -1,10 +1,9 @@
 //! The taut string in linear time whatever the data: two chains of segments, the convex one below the upper wall
 //! and the concave one above the lower wall. Where their first slopes cross, the string touches a wall and a
-//! segment of it is final.
+//! segment of it is final. Elements may be of any extent, the horizontal distance that they cover.
 //!
 //! Source: Davies and Kovac, *Ann. Stat.* 29, 1 (2001).
 
-use super::count;
 use crate::real::Real;
 use crate::scratch::with_scratch;
 
@@ -16,14 +15,16 @@ struct Segment<T> {
 }
 
 /// A convex chain: slopes increase from the front to the back. The concave one is kept as its negative.
-struct Chain<'a, T> {
+struct Chain<'a, T, E> {
     segments: &'a mut [Segment<T>],
+    /// Of the elements from one position to another.
+    extent: E,
     front: usize,
     /// One past the last.
     back: usize,
 }
 
-impl<T: Real> Chain<'_, T> {
+impl<T: Real, E: Fn(usize, usize) -> T> Chain<'_, T, E> {
     /// Appends the increment of position `i`, merging pieces until slopes increase again.
     #[inline(always)]
     fn push(&mut self, i: usize, increment: T) {
@@ -31,7 +32,7 @@ impl<T: Real> Chain<'_, T> {
         while self.back > self.front {
             let before = self.segments[self.back - 1];
             let (length, length_before) =
-                (count::<T>(last.start, i + 1), count(before.start, last.start));
+                ((self.extent)(last.start, i + 1), (self.extent)(before.start, last.start));
             if last.sum * length_before > before.sum * length {
                 break;
             }
@@ -51,7 +52,7 @@ impl<T: Real> Chain<'_, T> {
     fn first(&self, end: usize) -> (T, usize) {
         let first = self.segments[self.front];
         let end = if self.is_single() { end } else { self.segments[self.front + 1].start };
-        (first.sum / count(first.start, end), end)
+        (first.sum / (self.extent)(first.start, end), end)
     }
 
     /// Drops the first piece and returns its sum.
@@ -68,16 +69,23 @@ impl<T: Real> Chain<'_, T> {
     }
 }
 
-/// The taut string of z − shift, n ≥ 1, for walls that begin `walls` above the string.
-pub(super) fn taut_string<T: Real>(z: &[T], shift: T, gamma: T, walls: (T, T), out: &mut [T]) {
-    let n = z.len();
+/// The taut string of the increments, n ≥ 1, for walls that begin `walls` above the string: its slopes plus `shift`.
+pub(super) fn taut_string<T: Real>(
+    increment: impl Fn(usize) -> T,
+    extent: impl Fn(usize, usize) -> T + Copy,
+    shift: T,
+    gamma: T,
+    walls: (T, T),
+    out: &mut [T],
+) {
+    let n = out.len();
     with_scratch(2 * n, |segments: &mut [Segment<T>]| {
         let (a, b) = segments.split_at_mut(n);
-        let mut upper = Chain { segments: a, front: 0, back: 0 };
-        let mut lower = Chain { segments: b, front: 0, back: 0 };
+        let mut upper = Chain { segments: a, extent, front: 0, back: 0 };
+        let mut lower = Chain { segments: b, extent, front: 0, back: 0 };
         for i in 0..n {
             let last = i == n - 1;
-            let v = z[i] - shift;
+            let v = increment(i);
             let (begin_upper, begin_lower) = if i == 0 { walls } else { (T::zero(), T::zero()) };
             // The walls meet at the end.
             let close = if last { gamma } else { T::zero() };

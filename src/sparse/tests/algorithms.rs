@@ -166,10 +166,13 @@ fn run_all<T: Real, P: Prox<T> + Copy>(
             absolute,
         ),
     ];
-    let mut admm = Admm::new(squares.clone(), &weighted);
+    let mut admm = Admm::new(squares.clone(), &weighted).unwrap();
     all.push(run("ADMM", &mut admm, T::lit(tolerance)));
-    let mut fixed =
-        Admm::new(squares.clone(), &weighted).with_rho(middle).unwrap().without_balancing();
+    let mut fixed = Admm::new(squares.clone(), &weighted)
+        .unwrap()
+        .with_rho(middle)
+        .unwrap()
+        .without_balancing();
     all.push(run("ADMM, fixed rho", &mut fixed, T::lit(tolerance)));
     let mut splitting =
         DouglasRachford::new(squares.clone(), &weighted, T::one() / middle).unwrap();
@@ -327,6 +330,7 @@ fn residuals_of_averaged_maps_fall_at_their_rate() {
     check_rate(map, &z, square);
 
     let map = Admm::new(squares, &weighted)
+        .unwrap()
         .with_relaxation(1.0)
         .unwrap()
         .with_rho(rho)

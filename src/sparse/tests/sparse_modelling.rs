@@ -219,7 +219,10 @@ fn the_alternating_direction_method_finds_the_same_optimum() {
         let optimum = InteriorPoint::new(&basis).solve(lambda, 1e-9);
         let k = basis.s.len();
         let split = Split { basis: &basis, kappa: 10.0 };
-        let admm = Admm::new(split, SparseAndPositive(lambda, k)).with_rho(30.0 * lambda).unwrap();
+        let admm = Admm::new(split, SparseAndPositive(lambda, k))
+            .unwrap()
+            .with_rho(30.0 * lambda)
+            .unwrap();
         let mut admm = admm.without_balancing();
         let options =
             IterationOptions { tolerance: 1e-11, max_iterations: 200_000, history: false };

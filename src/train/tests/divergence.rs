@@ -9,11 +9,13 @@ fn divergence_stops_the_run_and_keeps_sound_weights() {
         let mut rng = ChaCha8Rng::seed_from_u64(6);
         let (after, report) =
             train(before.clone(), &set(1000, 1), None, &options, &mut rng, go).unwrap();
-        let TrainingStatus::Diverged { epoch: 1, step, origin } = report.status else {
+        let TrainingStatus::Diverged { epoch: 1, step, origin, kept: 0 } = report.status else {
             panic!("{} {report:?}", before.name())
         };
         let text = report.status.to_string();
         assert!(step >= 1 && text.contains(&format!("after step {step}, first in {origin}")));
+        assert!(text.contains("initial, untrained") && !text.contains("sound"), "{text}");
+        assert_eq!(report.doubt(), Some(TrainingDoubt::Untrained));
         assert!(report.training_loss.is_nan());
         assert_eq!(after.parameters(), before.parameters());
         (after, report)
@@ -62,7 +64,11 @@ fn divergence_after_sound_epochs_keeps_the_best_one() {
             ControlFlow::Continue(())
         })
         .unwrap();
-    assert!(matches!(report.status, TrainingStatus::Diverged { epoch: 2, .. }), "{report:?}");
+    assert!(
+        matches!(report.status, TrainingStatus::Diverged { epoch: 2, kept: 1, .. }),
+        "{report:?}"
+    );
+    assert!(report.status.to_string().contains("sound weights kept, those of epoch 1"));
     assert_eq!((report.epochs, report.best_epoch), (1, Some(1)));
     assert_eq!(report.validation.unwrap().mean, errors[0]);
     let estimator = Estimator::new(after, validation.fingerprint());
@@ -87,7 +93,7 @@ fn an_explosion_is_found_where_an_epoch_is_one_step() {
     assert_eq!(resumed.epoch(&training, None).unwrap(), None);
     for run in [run, resumed] {
         let (after, report) = run.finish();
-        let TrainingStatus::Diverged { epoch: 3, step: 2, origin } = report.status else {
+        let TrainingStatus::Diverged { epoch: 3, step: 2, origin, kept: 1 } = report.status else {
             panic!("{report:?}")
         };
         assert_eq!(origin, DivergenceOrigin::Activations { layer: 3 });
