@@ -1,19 +1,21 @@
 //! Trains RLISTA on synthetic spectra and reports its errors on a test set.
 //!
 //! `cargo run --release --example train_rlista -- [--samples 20000] [--epochs 20] [--depth 10]
-//! [--test 10000] [--noise 1e-5] [--seeds 1] [--modes 14]
+//! [--test 10000] [--noise 1e-5] [--seeds 1] [--modes 14|auto]
 //! [--learn eta,thresholds]`
 //!
 //! The setting of the learned-optimizers paper: β = 16, 100 imaginary times, 50 frequencies on [−3, 3];
 //! its whole decay of the learning rate, 0.9¹⁵, is spread over the run. `--samples 100000 --epochs 150` is
 //! the paper's own length. Single precision. `--modes k` is the better recipe: the network sees the k
-//! leading singular coordinates of the data, starts small, and its learning rate falls along a cosine. `--learn`
+//! leading singular coordinates of the data, `auto` those that rise above the noise (`FrontModes`), starts small, and
+//! its learning rate falls along a cosine. `--learn`
 //! names what else is learned: a relaxation η of every layer, a threshold of every component. Below each row, how many
 //! layers do the work (`DepthProfile`) and the error of the network cut off after each.
 
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
-    Front, GaussianMixture, NoiseLevel, Rlista, RlistaConfig, Thresholds, TrainOptions, TrainingSet,
+    Front, FrontModes, GaussianMixture, NoiseLevel, Rlista, RlistaConfig, Thresholds, TrainOptions,
+    TrainingSet,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use std::error::Error;
@@ -30,7 +32,7 @@ struct Arguments {
     test: usize,
     noise: f64,
     seeds: u64,
-    modes: Option<usize>,
+    modes: Option<String>,
     learn: String,
 }
 
@@ -55,7 +57,7 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
             "--test" => a.test = value.parse()?,
             "--noise" => a.noise = value.parse()?,
             "--seeds" => a.seeds = value.parse()?,
-            "--modes" => a.modes = Some(value.parse()?),
+            "--modes" => a.modes = Some(value),
             "--learn" => {
                 let known = |word: &str| ["eta", "thresholds"].contains(&word);
                 if !value.split(',').all(known) {
@@ -81,12 +83,21 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let set = TrainingSet::<f32>::generate(&mixture, &model, a.samples, &noise, &mut rng)?;
         let test = TrainingSet::<f32>::generate(&mixture, &model, a.test, &noise, &mut rng)?;
-        let recipe = match a.modes {
+        let recipe = match a.modes.as_deref() {
             None => RlistaConfig {
                 options: TrainOptions::scaled(a.epochs, a.samples),
                 ..RlistaConfig::default()
             },
             Some(modes) => {
+                let modes = match modes {
+                    "auto" => {
+                        let noise = model.whitening();
+                        let choice = FrontModes::choose(model.kernel(), set.weights(), noise)?;
+                        println!("      {choice}");
+                        choice.modes
+                    }
+                    number => number.parse()?,
+                };
                 let front = Front::singular(model.kernel(), modes, set.data())?;
                 RlistaConfig::conditioned(front, a.epochs, a.samples)
             }
@@ -121,6 +132,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             1e3 * seconds / report.steps as f64,
             report.status
         );
+        if let Some(doubt) = report.doubt() {
+            println!("      {doubt}");
+        }
         let profile = estimator.depth_profile(&test)?;
         let errors: Vec<String> = profile.errors.iter().map(|e| format!("{e:.3}")).collect();
         println!(

@@ -43,7 +43,7 @@
 //! | iterations of your own | [`FixedPointMap`], [`iterate`]; around any map [`Relaxed`], [`Accelerated`], [`Anderson`]; splittings [`Admm`], [`DouglasRachford`], [`PrimalDual`] |
 //! | derivatives of an answer | [`Sensitivity`] of maximum entropy; [`Adjoint`] of any [`DifferentiableMap`]'s fixed point |
 //! | networks | [`Rlista`], [`Unrolled`], [`Layer`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`]; the linear yardstick [`Lmmse`]; after any of them [`DataConsistent`] |
-//! | another device | [`Backend`]: [`Cpu`], `Wgpu`, `Cuda`; a network trained there by [`train_on`]; a network of one's own there: [`DeviceNetwork`] |
+//! | another device | [`Backend`]: [`Cpu`], `Wgpu`, `Cuda`; a network trained there by [`train_on`]; a network of one's own there: [`DeviceNetwork`]; many spectra there: [`Continuation`] |
 //! | spectra of few peaks | [`FewPeaks`]: refines any answer; with the method before it as one solver [`Refined`] |
 //! | error bars of an answer | [`Posterior`] of maximum entropy; [`Bootstrap`], [`Jackknife`] of any solver |
 //! | a self-energy | [`SelfEnergy`] |
@@ -70,7 +70,8 @@
 //! - `serde`: spectra, grids and networks (versioned) to store and read back, reports to write out. The
 //!   caller does the I/O.
 //! - `wgpu`: training and inference of networks on Vulkan, Metal and DirectX 12 devices, in `f32` (`Wgpu`).
-//! - `cuda`: the same on NVIDIA devices, in `f32` and `f64` (`Cuda`); not yet run on a GPU.
+//! - `cuda`: the same on NVIDIA devices, in `f32` and `f64`, and maximum entropy for many spectra in `f64` (`Cuda`); not yet
+//!   run on a GPU.
 //! - `mpi`: ranks that are the processes of an MPI run (`MpiCommunicator`). Needs an MPI library and clang's
 //!   library (Debian: `libopenmpi-dev openmpi-bin libclang-dev clang`).
 //!

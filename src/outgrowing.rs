@@ -8,6 +8,7 @@
 //! | machines with MPI | `mpi`: [`Training::with_communicator`](crate::Training::with_communicator), [`PreparedMaxEnt::solve_shared`](crate::PreparedMaxEnt::solve_shared) over an `MpiCommunicator` | every rank takes its share of each batch, or of the spectra |
 //! | machines with something else | a [`Communicator`](crate::Communicator) of your own: four methods | the same |
 //! | a graphics card | `wgpu`: `Wgpu` (Vulkan, Metal, DirectX 12; `f32`); `cuda`: `Cuda` (NVIDIA; `f32`, `f64`), through [`train_on`](crate::train_on) | parameters, samples and steps stay on the device |
+//! | an NVIDIA device and 10 000 spectra or more | `cuda`: `Cuda` as a [`Continuation`](crate::Continuation) (`f64`) | ladders of maximum entropy are walked there |
 //! | another device for whole training steps | a [`Backend`](crate::Backend) of your own | the same |
 //!
 //! A rule of thumb: threads first, they share memory and one gradient. Ranks pay from the second machine on; on
@@ -82,8 +83,29 @@
 //!   software device. Both agree there with the processor's engine, gradients and a hundred steps, to 10⁻⁴ in `f32`, and
 //!   `cuda` to 10⁻¹² in `f64`, which `wgpu` has not. `cargo run --release --features wgpu,cuda --example device_table
 //!   -- cuda` prints the table of steps, training and inference beside these floors.
-//! - *Not there.* Maximum entropy, noise drawn anew at every step, streamed samples, learned relaxations and thresholds
-//!   of each component.
+//! - *Not there.* Noise drawn anew at every step, streamed samples, learned relaxations and thresholds of each component.
+//!
+//! ## Maximum entropy on a device
+//!
+//! One block of threads walks the whole ladder of one spectrum, its dual and its Newton matrix in shared memory, and
+//! waits for no other spectrum. Rules for α are asked here; a second launch goes to the α that they chose, and this
+//! machine computes each answer and its certificate from the dual that comes back. Spectra go there in slabs that fit the
+//! device's free memory. Skilling's entropy alone: what else there is, is refused by name.
+//!
+//! - *Work.* A Newton step with s active modes and n frequencies has n s² + n s operations for the Gram matrix, s³/3 for
+//!   Cholesky's factor, 2 s² + 4 n s + 25 n for solution, step, residuals and exponentials; each α has one more such step
+//!   for N_good and the prediction of the next, s³/3 for the trace, 4 n s for the certificate. At n = 50 with 100 times and σ = 10⁻⁵, 45 α to
+//!   10⁻⁸ take 1.84 steps each with 23 of 32 modes on average (counted on the processor): 6.2 · 10⁶ operations a spectrum.
+//! - *Bytes.* Each α writes 9 figures, 90 numbers of the dual and 50 weights: 54 kB a spectrum, of which 21 kB come
+//!   back. The kernel's 32 kB are read again and again, from cache.
+//! - *Floor.* 100 000 spectra are 0.62 · 10¹² operations, 18 ms at the 34 TFLOP/s that an H200's maker states for `f64`
+//!   without tensor cores; 5.4 GB, 1.1 ms at 4.8 TB/s; 2.1 GB across the bus, 40 ms at 50 GB/s and some 0.3 s from memory
+//!   that is not pinned, which is what happens.
+//! - *Occupancy.* 14.0 kB of shared memory and 64 threads a block, 56 registers a thread (NVRTC 12.9 for `sm_90`): 14
+//!   blocks, 28 of 64 warps, on a multiprocessor. Some 10⁴ barriers between short stretches of work a ladder, not
+//!   operations, are what it will wait for.
+//! - *Measured.* Nothing: it has never run on a GPU. On the emulated driver it agrees with the processor's answers
+//!   to 10⁻⁸ in L1 and in χ² along the ladder, for several rules, kernels and sizes, and the order in which threads run changes no bit.
 //!
 //! # A thousand ranks
 //!

@@ -58,8 +58,7 @@ impl<T: Real> PreparedMaxEnt<T> {
         data: &DMatrix<T>,
         receive: &mut dyn FnMut(usize, Solution<T>) -> ControlFlow<()>,
     ) -> Result<()> {
-        check_len("data", data.nrows(), self.model().kernel().nrows(), "the kernel's rows")?;
-        check_finite("data", data.as_slice())?;
+        self.check_data(data)?;
         let count = parallel::threads() * GROUPS;
         let mut slots: Vec<Slot<'_, T>> = (0..count.min(data.ncols().div_ceil(LANES)))
             .map(|_| Slot {
@@ -89,6 +88,12 @@ impl<T: Real> PreparedMaxEnt<T> {
         Ok(())
     }
 
+    /// `Err` for another number of rows than the model has data, and data that are not finite.
+    pub(super) fn check_data(&self, data: &DMatrix<T>) -> Result<()> {
+        check_len("data", data.nrows(), self.model().kernel().nrows(), "the kernel's rows")?;
+        check_finite("data", data.as_slice())
+    }
+
     /// Solves the problems of a slot.
     fn solve_group(&self, slot: &mut Slot<'_, T>) {
         let Slot { lanes, single, problems, solutions } = slot;
@@ -106,10 +111,8 @@ impl<T: Real> PreparedMaxEnt<T> {
             let outcomes = lanes.solve(alpha, tolerance, limit);
             for (l, (outcome, ladder)) in outcomes.into_iter().zip(&mut ladders).enumerate() {
                 if let Some(outcome) = outcome {
-                    ladder.push(alpha, outcome, |state, weights| {
-                        lanes.save(l, state);
-                        lanes.weights(l, weights);
-                    });
+                    ladder.push(alpha, outcome, |weights| lanes.weights(l, weights));
+                    ladder.remember(alpha, 0, |state| lanes.save(l, state));
                 }
             }
         }
@@ -118,7 +121,10 @@ impl<T: Real> PreparedMaxEnt<T> {
             // What failed among others may not fail alone, and if it does says why.
             solutions.push(if lanes.is_live(l) {
                 single.reset(&data);
-                self.conclude(&problem, &data, single.as_mut(), ladder, self.given())
+                self.decide(&problem, &ladder).and_then(|decision| {
+                    let chosen = (ladder, decision);
+                    self.conclude(&problem, &data, single.as_mut(), chosen, self.given())
+                })
             } else {
                 self.solve(&problem)
             });

@@ -86,7 +86,8 @@ impl KineticSearch {
         if plain.status == Status::Stopped {
             return Ok(Found { ladder: Some(plain), ..found });
         }
-        let (_, answer) = prepared.answer(problem, engine.as_mut(), &prepared.objective, &plain)?;
+        let (objective, decision) = (&prepared.objective, prepared.decide(problem, &plain)?);
+        let answer = prepared.answer(problem, engine.as_mut(), objective, &plain, &decision)?;
         let density = |(&h, &w): (&T, &T)| h / w;
         let values: Vec<T> = answer.weights.iter().zip(grid.weights()).map(density).collect();
         if !(values.iter().all(|a| a.is_finite()) && values.iter().any(|&a| a != T::zero())) {

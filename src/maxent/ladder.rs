@@ -31,12 +31,16 @@ pub(super) fn descent<T: Real>(max: T, alpha: T) -> Vec<T> {
     geometric(max, alpha, steps + 1)
 }
 
-/// What a ladder has found: one step for every α solved, with the state to start again from there.
+/// What a ladder has found: one step for every α solved, and states to start again from.
 #[derive(Debug)]
 pub(super) struct Ladder<T> {
     pub(super) steps: Vec<LadderStep<T>>,
+    /// The α of every state, from large to small.
+    starts: Vec<T>,
     states: Vec<T>,
     state_len: usize,
+    /// Iterations that led to states and are no step's.
+    further: usize,
     /// The weights h of every step.
     weights: Vec<T>,
     points: usize,
@@ -49,8 +53,10 @@ impl<T: Real> Ladder<T> {
     pub(super) fn new(steps: usize, state_len: usize, points: usize) -> Self {
         Ladder {
             steps: Vec::with_capacity(steps),
-            states: Vec::with_capacity(steps * state_len),
+            starts: Vec::new(),
+            states: Vec::new(),
             state_len,
+            further: 0,
             weights: Vec::with_capacity(steps * points),
             points,
             status: Status::Converged,
@@ -68,10 +74,12 @@ impl<T: Real> Ladder<T> {
         let mut ladder = Ladder::new(alphas.len(), engine.state_len(), engine.weights().len());
         for &alpha in alphas {
             let outcome = engine.solve(alpha, tolerance, max_iterations);
-            let step = ladder.push(alpha, outcome, |state, weights| {
-                engine.save(state);
+            let step = ladder.push(alpha, outcome, |weights| {
                 weights.copy_from_slice(engine.weights());
             });
+            if step.converged || ladder.starts.is_empty() {
+                ladder.remember(alpha, 0, |state| engine.save(state));
+            }
             // Whatever starts from a failure fails as well.
             if !step.converged {
                 break;
@@ -84,17 +92,16 @@ impl<T: Real> Ladder<T> {
         ladder
     }
 
-    /// Adds the optimum at the next α, with the state and the weights that `save` writes.
+    /// Adds the optimum at the next α, with the weights that `save` writes.
     pub(super) fn push(
         &mut self,
         alpha: T,
         outcome: Outcome<T>,
-        save: impl FnOnce(&mut [T], &mut [T]),
+        save: impl FnOnce(&mut [T]),
     ) -> LadderStep<T> {
-        let (state, weight) = (self.states.len(), self.weights.len());
-        self.states.resize(state + self.state_len, T::zero());
+        let weight = self.weights.len();
         self.weights.resize(weight + self.points, T::zero());
-        save(&mut self.states[state..], &mut self.weights[weight..]);
+        save(&mut self.weights[weight..]);
         let Outcome { chi2, entropy, n_good, log_probability, gap, iterations, status, .. } =
             outcome;
         let converged = status.is_success();
@@ -113,11 +120,19 @@ impl<T: Real> Ladder<T> {
         step
     }
 
-    /// Puts the engine back to the nearest converged step at or above `alpha` (the first step, if there is
-    /// none).
+    /// Adds the state at an α, which `save` writes, from which an answer may start. `further` are iterations that led
+    /// there and are no step's.
+    pub(super) fn remember(&mut self, alpha: T, further: usize, save: impl FnOnce(&mut [T])) {
+        let state = self.states.len();
+        self.starts.push(alpha);
+        self.states.resize(state + self.state_len, T::zero());
+        save(&mut self.states[state..]);
+        self.further += further;
+    }
+
+    /// Puts the engine back to the nearest state at or above `alpha` (the first, if there is none).
     pub(super) fn rewind(&self, engine: &mut dyn Engine<T>, alpha: T) {
-        let above = self.steps.iter().take_while(|s| s.alpha >= alpha).count();
-        let above = above.min(self.converged());
+        let above = self.starts.iter().take_while(|&&start| start >= alpha).count();
         let at = above.saturating_sub(1) * self.state_len;
         engine.load(&self.states[at..at + self.state_len]);
     }
@@ -138,9 +153,9 @@ impl<T: Real> Ladder<T> {
         self.steps.iter().take_while(|s| s.converged).count()
     }
 
-    /// Newton iterations of all steps.
+    /// Newton iterations of all steps, and to all states.
     pub(super) fn iterations(&self) -> usize {
-        self.steps.iter().map(|s| s.iterations).sum()
+        self.steps.iter().map(|s| s.iterations).sum::<usize>() + self.further
     }
 }
 

@@ -30,6 +30,10 @@ mod ladder;
 mod lane_dual;
 mod modes;
 mod objective;
+#[cfg(any(feature = "cuda", test))]
+mod offload;
+#[cfg(test)]
+pub(crate) mod offload_tests;
 mod posterior;
 mod preblur;
 mod prepared;
@@ -45,6 +49,8 @@ pub use alpha::{
 };
 pub use builder::{MaxEnt, MaxEntSolver};
 pub use kinetic_search::KineticSearch;
+#[cfg(any(feature = "cuda", test))]
+pub(crate) use offload::{EntropicDual, FIGURES, ManyDuals, Wanted};
 pub use posterior::Posterior;
 pub use prepared::PreparedMaxEnt;
 pub use sensitivity::{MaxEntGradient, Sensitivity};

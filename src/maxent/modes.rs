@@ -29,7 +29,7 @@ pub(super) struct Modes<T> {
     pub(super) columns: Vec<T>,
     /// U, N × s.
     left: DMatrix<T>,
-    sigma: Vec<T>,
+    pub(super) sigma: Vec<T>,
 }
 
 /// A data vector as the modes see it.

@@ -177,38 +177,43 @@ impl<T: Real> PreparedMaxEnt<T> {
             Some(ladder) => ladder,
             None => Ladder::run(engine.as_mut(), alphas, tolerance, limit, &mut watch),
         };
-        self.conclude(problem, &data, engine.as_mut(), ladder, weighted)
+        let decision = self.decide(problem, &ladder)?;
+        self.conclude(problem, &data, engine.as_mut(), (ladder, decision), weighted)
     }
 
-    /// What the rule makes of a ladder, and the optimum there, by the `engine` of the ladder.
+    /// What the rule makes of a ladder.
+    pub(super) fn decide(&self, problem: &Problem<T>, ladder: &Ladder<T>) -> Result<Decision<T>> {
+        Decision::make(self.settings.alpha.as_ref(), ladder, problem.whitened_data().len())
+    }
+
+    /// The optimum that was decided on, by the `engine` of the ladder.
     pub(super) fn answer(
         &self,
         problem: &Problem<T>,
         engine: &mut dyn Engine<T>,
         objective: &Objective<T>,
         ladder: &Ladder<T>,
-    ) -> Result<(Decision<T>, Answer<T>)> {
-        let MaxEnt { tolerance, max_iterations, ref alpha, .. } = self.settings;
-        let decision = Decision::make(alpha.as_ref(), ladder, problem.whitened_data().len())?;
+        decision: &Decision<T>,
+    ) -> Result<Answer<T>> {
+        let MaxEnt { tolerance, max_iterations, .. } = self.settings;
         let preblur = self.preblur.as_ref();
         let solving = Solving { problem, objective, preblur, tolerance, max_iterations };
-        let answer = solving.mixture(engine, ladder, &decision.mixture)?;
-        Ok((decision, answer))
+        solving.mixture(engine, ladder, &decision.mixture)
     }
 
-    /// Chooses α from a ladder and solves there, with an engine that holds `data`.
+    /// Solves at the α decided on, with an engine that holds `data`, and says how it went.
     pub(super) fn conclude(
         &self,
         problem: &Problem<T>,
         data: &Projected<T>,
         engine: &mut dyn Engine<T>,
-        ladder: Ladder<T>,
+        (ladder, decision): (Ladder<T>, Decision<T>),
         weighted: Weighted<'_, T>,
     ) -> Result<Solution<T>> {
         let (settings, Weighted { objective, kinetic, reference, steps, doubt }) =
             (&self.settings, weighted);
         let (rule, n_data) = (settings.alpha.as_ref(), problem.whitened_data().len());
-        let (decision, answer) = self.answer(problem, engine, objective, &ladder)?;
+        let answer = self.answer(problem, engine, objective, &ladder, &decision)?;
         let Answer { weights, outcome, certificate } = answer;
         let preblur = self.preblur.as_ref();
         // An α that is fixed, or lies above the end of the ladder, does not depend on how it ended there.

@@ -7,7 +7,9 @@
 //! - [`Estimator`]: a network that knows which problems it was trained for;
 //! - [`Robustness`], [`DepthProfile`]: what noise does to its answers, and how many of its layers matter;
 //! - [`Lmmse`]: the linear estimator of least mean square error, the yardstick of any network;
-//! - [`Rlista`]: the paper's network, trained in one call.
+//! - [`TrainingReport`], [`TrainingDoubt`]: what a run did, and what speaks against its weights;
+//! - [`Rlista`]: the paper's network, trained in one call, on a set or ([`Rlista::train_from`]) on any other source: a
+//!   stream of fresh samples, a set with fresh noise.
 //!
 //! Source: learned-optimizers paper (\[LO\]), table I.
 

@@ -7,7 +7,9 @@
 //   LD_LIBRARY_PATH=DIR cargo test --features cuda --lib -- --ignored cuda::tests::it_agrees
 //
 // Kernels are compiled by g++ (x86-64, Linux). The threads of a block run one after the other, from one
-// __syncthreads() to the next; __shared__ arrays are static, because blocks run one after the other too.
+// __syncthreads() to the next, first to last in one launch and last to first in the next: what depends on the order
+// shows. __shared__ arrays are static, because blocks run one after the other too; memory of a size given at launch
+// holds NaN when a block begins, and what lies behind it may not change.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -16,6 +18,7 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <mutex>
 #include <regex>
 #include <string>
 #include <unistd.h>
@@ -26,15 +29,15 @@ enum { OK = 0, INVALID = 1, NOT_FOUND = 500 };
 
 // What kernels see, by the names of CUDA.
 struct Dim { unsigned x, y, z; };
-struct Thread { Dim thread, block, grid, size; void (*wait)(); };
+struct Thread { Dim thread, block, grid, size; void (*wait)(); void *room; };
 static Thread running;
 
 static const char *HEAD = R"(
 #include <cmath>
 #include <cstddef>
-using std::exp; using std::log; using std::sqrt;
+using std::exp; using std::expm1; using std::log; using std::log1p; using std::sqrt;
 struct Dim { unsigned x, y, z; };
-struct Thread { Dim thread, block, grid, size; void (*wait)(); };
+struct Thread { Dim thread, block, grid, size; void (*wait)(); void *room; };
 static Thread *running;
 extern "C" void emulator_begin(Thread *thread) { running = thread; }
 #define threadIdx running->thread
@@ -43,8 +46,17 @@ extern "C" void emulator_begin(Thread *thread) { running = thread; }
 #define blockDim running->size
 #define __global__
 #define __device__
+#define __noinline__
 #define __shared__ static
 static void __syncthreads() { running->wait(); }
+template <class V> static V __shfl_xor_sync(unsigned, V value, unsigned mask) {
+  static V values[1024];
+  values[threadIdx.x] = value;
+  running->wait();
+  V other = values[threadIdx.x ^ mask];
+  running->wait();
+  return other;
+}
 )";
 
 // Fibres: a stack for each thread of a block, and a switch that keeps the registers a call has to keep.
@@ -59,10 +71,10 @@ emulator_switch:
   pop %r15; pop %r14; pop %r13; pop %r12; pop %rbx; pop %rbp
   ret
 )");
-static const unsigned THREADS = 256;
-static const size_t STACK = 32768;
-static void *fibre[THREADS], *scheduler;
-static bool done[THREADS];
+static const unsigned MOST_THREADS = 1024;
+static const size_t STACK = 32768, MOST_ROOM = 232448;
+static void *fibre[MOST_THREADS], *scheduler;
+static bool done[MOST_THREADS];
 static unsigned current;
 static void (*kernel)(void **);
 static void **arguments;
@@ -72,9 +84,10 @@ static void enter() {
   done[current] = true;
   wait_for_others();
 }
-static void run_block() {
-  static char *stacks = (char *)aligned_alloc(64, THREADS * STACK);
-  for (unsigned t = 0; t < THREADS; t++) {
+static void run_block(bool backwards) {
+  static char *stacks = (char *)aligned_alloc(64, MOST_THREADS * STACK);
+  unsigned threads = running.size.x;
+  for (unsigned t = 0; t < threads; t++) {
     void **top = (void **)(stacks + (t + 1) * STACK - 64);
     *--top = 0;
     *--top = (void *)enter;
@@ -83,7 +96,8 @@ static void run_block() {
   }
   for (bool left = true; left;) {
     left = false;
-    for (current = 0; current < THREADS; current++) {
+    for (unsigned t = 0; t < threads; t++) {
+      current = backwards ? threads - 1 - t : t;
       if (done[current]) continue;
       running.thread = {current, 0, 0};
       emulator_switch(&scheduler, fibre[current]);
@@ -92,9 +106,9 @@ static void run_block() {
   }
 }
 
-// Work is done at once, or recorded.
+// Work is done at once, or recorded by the thread that asked for it.
 typedef std::vector<std::function<void()>> Graph;
-static Graph *recording;
+static thread_local Graph *recording;
 static void submit(std::function<void()> work) {
   if (recording) recording->push_back(work);
   else work();
@@ -106,7 +120,9 @@ int cuInit(unsigned) { return OK; }
 int cuDeviceGetCount(int *count) { return *count = 1, OK; }
 int cuDeviceGet(int *device, int) { return *device = 0, OK; }
 int cuDeviceGetName(char *name, int length, int) { return snprintf(name, length, "emulator"), OK; }
-int cuDeviceGetAttribute(int *value, int attribute, int) { return *value = attribute == 75 ? 9 : 0, OK; }
+int cuDeviceGetAttribute(int *value, int attribute, int) {
+  return *value = attribute == 75 ? 9 : attribute == 97 ? (int)MOST_ROOM : 0, OK;
+}
 int cuDevicePrimaryCtxRetain(void **context, int) { return *context = &running, OK; }
 int cuDevicePrimaryCtxRelease_v2(int) { return OK; }
 int cuCtxSetCurrent(void *) { return OK; }
@@ -142,29 +158,46 @@ int cuModuleLoadData(void **module, const void *path) {
   return OK;
 }
 int cuModuleUnload(void *) { return OK; }
-struct Function { void (*call)(void **); const size_t *sizes; };
+struct Function { void (*call)(void **); const size_t *sizes; size_t room; };
 int cuModuleGetFunction(void **function, void *module, const char *name) {
   auto symbol = [&](std::string prefix) { return dlsym(module, (prefix + name).c_str()); };
-  *function = new Function{(void (*)(void **))symbol("call_"), (const size_t *)symbol("sizes_")};
+  *function = new Function{(void (*)(void **))symbol("call_"), (const size_t *)symbol("sizes_"), 49152};
   return symbol("call_") ? OK : NOT_FOUND;
 }
-int cuLaunchKernel(void *function, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned, unsigned, unsigned,
-                   void *, void **given, void **) {
+int cuFuncSetAttribute(void *function, int attribute, int value) {
+  if (attribute != 8 || value < 0 || value > (int)MOST_ROOM) return INVALID;
+  return ((Function *)function)->room = value, OK;
+}
+int cuLaunchKernel(void *function, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned threads_y,
+                   unsigned threads_z, unsigned bytes, void *, void **given, void **) {
+  static unsigned launches;
   Function f = *(Function *)function;
-  if (!x || !y || z != 1 || threads != THREADS) return INVALID;
+  if (!x || !y || z != 1 || !threads || threads % 32 || threads > MOST_THREADS || threads_y != 1 || threads_z != 1 ||
+      bytes > f.room)
+    return INVALID;
   std::vector<std::vector<char>> copies;
   for (const size_t *size = f.sizes; *size; size++) {
     const char *argument = (const char *)given[copies.size()];
     copies.emplace_back(argument, argument + *size);
   }
   submit([=]() mutable {
+    static std::mutex one_at_a_time;
+    std::lock_guard<std::mutex> alone(one_at_a_time);
     std::vector<void *> places;
     for (auto &copy : copies) places.push_back(copy.data());
     kernel = f.call;
     arguments = places.data();
-    running = {{}, {}, {x, y, 1}, {threads, 1, 1}, wait_for_others};
+    std::vector<double> room(bytes / sizeof(double) + 65);
+    running = {{}, {}, {x, y, 1}, {threads, 1, 1}, wait_for_others, room.data()};
+    bool backwards = launches++ % 2;
     for (unsigned j = 0; j < y; j++)
-      for (unsigned i = 0; i < x; i++) running.block = {i, j, 0}, run_block();
+      for (unsigned i = 0; i < x; i++) {
+        memset(room.data(), 0xff, room.size() * sizeof(double));
+        running.block = {i, j, 0};
+        run_block(backwards);
+        for (size_t k = bytes; k < room.size() * sizeof(double); k++)
+          if (((unsigned char *)room.data())[k] != 0xff) fprintf(stderr, "emulator: shared memory overrun\n"), abort();
+      }
   });
   return OK;
 }
@@ -204,10 +237,12 @@ int cublasDgemm_v2(void *, int ta, int tb, int m, int n, int k, const double *al
 // NVRTC: g++, with a wrapper for every kernel that takes its arguments by their places, as a driver does.
 static std::string wrapped(const std::string &source) {
   const std::string memory = "T *arena, const T *data, const unsigned *order, unsigned *counter";
-  std::regex declaration(R"re(extern "C" __global__ void (\w+)\(MEMORY([^)]*)\))re"), argument(R"re((\w[\w *]*[ *])\w+)re");
-  std::string text = HEAD + source;
+  std::regex declaration(R"re(extern "C" __global__ void (\w+)\(([^)]*)\))re"), argument(R"re((\w[\w *]*[ *])\w+)re");
+  // Shared memory of a size given at launch.
+  std::regex room(R"re(extern __shared__ (\w+) (\w+)\[\];)re");
+  std::string text = HEAD + std::regex_replace(source, room, "\n#define $2 (($1 *)running->room)\n");
   for (std::sregex_iterator d(source.begin(), source.end(), declaration), end; d != end; ++d) {
-    std::string all = memory + (*d)[2].str(), name = (*d)[1], call, sizes;
+    std::string all = std::regex_replace((*d)[2].str(), std::regex("^MEMORY"), memory), name = (*d)[1], call, sizes;
     int number = 0;
     for (std::sregex_iterator a(all.begin(), all.end(), argument); a != end; ++a, ++number) {
       std::string type = (*a)[1], comma = number ? ", " : "";

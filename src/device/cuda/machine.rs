@@ -119,6 +119,21 @@ pub(super) fn use_one_stream(context: &CudaContext) {
     unsafe { context.disable_event_tracking() };
 }
 
+/// Compiles kernels for the device of a context.
+pub(super) fn compile(context: &Arc<CudaContext>, source: String) -> Result<Arc<CudaModule>> {
+    let opening = failed("opening");
+    let (major, minor) = context.compute_capability().map_err(|e| opening(&e))?;
+    // Code for the H100 runs on what came after it.
+    let capability = (10 * major + minor).min(90);
+    let options = nvrtc::CompileOptions {
+        options: vec![format!("--gpu-architecture=compute_{capability}")],
+        ..Default::default()
+    };
+    let ptx = nvrtc::compile_ptx_with_opts(source, options)
+        .map_err(|e| failed("compiling its kernels")(&format!("{e:?}")))?;
+    context.load_module(ptx).map_err(|e| opening(&e))
+}
+
 /// One network's memory on a device, with its kernels.
 pub struct CudaMachine<T: Number> {
     stream: Arc<CudaStream>,
@@ -147,16 +162,7 @@ impl<T: Number> CudaMachine<T> {
         activations: &[Formulas],
     ) -> Result<Self> {
         let opening = failed("opening");
-        let (major, minor) = context.compute_capability().map_err(|e| opening(&e))?;
-        // Code for the H100 runs on what came after it.
-        let capability = (10 * major + minor).min(90);
-        let options = nvrtc::CompileOptions {
-            options: vec![format!("--gpu-architecture=compute_{capability}")],
-            ..Default::default()
-        };
-        let ptx = nvrtc::compile_ptx_with_opts(source(T::NAME, activations), options)
-            .map_err(|e| failed("compiling its kernels")(&format!("{e:?}")))?;
-        let module = context.load_module(ptx).map_err(|e| opening(&e))?;
+        let module = compile(context, source(T::NAME, activations))?;
         let stream = context.new_stream().map_err(|e| opening(&e))?;
         let blas = CudaBlas::new(Arc::clone(&stream)).map_err(|e| opening(&format!("{e:?}")))?;
         let allocating = failed("allocating");
@@ -339,7 +345,7 @@ impl<T: Number> Machine<T> for CudaMachine<T> {
 }
 
 /// Copies numbers to the device.
-fn copy<V: DeviceRepr>(
+pub(super) fn copy<V: DeviceRepr>(
     stream: &Arc<CudaStream>,
     values: &[V],
     to: &mut CudaSlice<V>,

@@ -1,5 +1,5 @@
 //! NVIDIA devices, in `f32` and `f64`: cuBLAS for products, kernels compiled at run time for the rest, a step recorded
-//! once as a CUDA graph.
+//! once as a CUDA graph. Maximum entropy for many spectra, in `f64`: one kernel that walks whole ladders of α.
 //!
 //! **This backend has not run on a GPU yet.** What is known of it: its kernels compile for the H100 (`sm_90`) with NVRTC
 //! 12.9 and 13.5 in both precisions; it passes its battery on an emulated driver, which carries out its calls on the
@@ -10,6 +10,7 @@
 //! The driver, cuBLAS and NVRTC are looked for at run time: nothing of CUDA is needed to build, lint or document.
 
 mod machine;
+mod maxent;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -21,9 +22,9 @@ use crate::error::{Error, Result};
 use crate::synthetic::TrainingSet;
 use crate::train::TrainOptions;
 use core::fmt;
-use cudarc::driver::CudaContext;
+use cudarc::driver::{CudaContext, CudaFunction};
 use machine::{CudaMachine, Number, WORKSPACE};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The backend's name in errors.
 const DEVICE: &str = "CUDA";
@@ -32,12 +33,37 @@ const DEVICE: &str = "CUDA";
 ///
 /// Products in `f32` are true `f32`: the tensor cores' shorter TF32 is not used.
 ///
+/// Maximum entropy ([`Continuation`](crate::Continuation)) in `f64` alone: Skilling's entropy with any default model, rule
+/// for α and preblur. The ladders are walked there, a block of threads for each spectrum, and their figures (χ², N_good,
+/// gaps) are the device's. The rule is asked here, and each answer is this machine's, from the device's dual: so its
+/// certificate does not rest on the device. What the device does not converge for is solved here, as what
+/// [`PreparedMaxEnt::solve_many`](crate::PreparedMaxEnt::solve_many) finds for it. Kinetic and further priors, other
+/// entropies and a fixed norm are [`Error::Unsupported`].
+///
+/// ```no_run
+/// use fredholm::*;
+/// # fn run(prepared: &PreparedMaxEnt<f64>, data: &nalgebra::DMatrix<f64>) -> Result<()> {
+/// let answers: Vec<Solution<f64>> = Cuda::try_new(0)?.continue_many(prepared, data)?;
+/// # Ok(()) }
+/// ```
+///
+/// There is no such implementation for `f32`; this does not compile:
+///
+/// ```compile_fail
+/// use fredholm::*;
+/// # fn run(prepared: &PreparedMaxEnt<f32>, data: &nalgebra::DMatrix<f32>) -> Result<()> {
+/// let answers: Vec<Solution<f32>> = Cuda::try_new(0)?.continue_many(prepared, data)?;
+/// # Ok(()) }
+/// ```
+///
 /// **Not yet run on a GPU**: see [`Cuda::try_new`] for what it needs, and compare with [`Cpu`](crate::Cpu) before you
 /// rely on it.
 #[derive(Clone)]
 pub struct Cuda {
     context: Arc<CudaContext>,
     name: String,
+    /// The kernel of maximum entropy, once it is asked for.
+    maxent: Arc<OnceLock<CudaFunction>>,
 }
 
 impl fmt::Debug for Cuda {
@@ -79,7 +105,7 @@ impl Cuda {
         let context = CudaContext::new(ordinal).map_err(|e| open(&e))?;
         machine::use_one_stream(&context);
         let name = context.name().map_err(|e| open(&e))?;
-        Ok(Cuda { context, name: format!("CUDA ({name})") })
+        Ok(Cuda { context, name: format!("CUDA ({name})"), maxent: Arc::default() })
     }
 }
 

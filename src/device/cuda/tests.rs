@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::device::DeviceActivation;
-use crate::device::battery;
+use crate::device::{Continuation, battery};
+use crate::maxent::offload_tests;
 use crate::prox::{
     ElasticNet, Huber, NonNegative, OneSidedSoftThreshold, SoftThreshold, SquaredL2,
 };
@@ -28,12 +29,12 @@ fn kernels_compile_for_the_h100() {
         ElasticNet::new(0.25).unwrap().formulas(),
         Huber::new(0.1).unwrap().formulas(),
     ];
-    for scalar in ["float", "double"] {
+    let texts = ["float", "double"].map(|scalar| source::source(scalar, &activations));
+    for text in texts.iter().map(String::as_str).chain([maxent::SOURCE]) {
         let options = vec!["--gpu-architecture=sm_90".into()];
         let options = cudarc::nvrtc::CompileOptions { options, ..Default::default() };
-        let text = source::source(scalar, &activations);
         if let Err(e) = cudarc::nvrtc::compile_ptx_with_opts(text, options) {
-            panic!("{scalar}: {e:?}");
+            panic!("{}: {e:?}", text.lines().next().unwrap_or_default());
         }
     }
 }
@@ -43,4 +44,16 @@ fn kernels_compile_for_the_h100() {
 fn it_agrees_with_the_cpu() {
     let device = Cuda::try_new(0).unwrap_or_else(|e| panic!("{e}"));
     battery::cuda(&device);
+}
+
+#[test]
+#[ignore = "needs an NVIDIA device: cargo test --features cuda --lib -- --ignored cuda::tests::it_agrees"]
+fn it_agrees_on_maximum_entropy() {
+    let device = Cuda::try_new(0).unwrap_or_else(|e| panic!("{e}"));
+    offload_tests::battery(&|prepared, data| {
+        // Blocks go their own ways, and always the same.
+        let answers = device.continue_many(prepared, data)?;
+        assert!(device.continue_many(prepared, data)? == answers);
+        Ok(answers)
+    });
 }

@@ -1,0 +1,492 @@
+// The dual of maximum entropy with Skilling's entropy, in f64: Newton's method of maxent/dual.rs, whose comments say why,
+// for many data vectors, a block for each of them. A block goes from α to α by itself; its dual lives in shared memory.
+// Threads of a block agree on every number that a branch asks for.
+#define EACH(i, first, count) for (unsigned i = (first) + threadIdx.x; i < (count); i += blockDim.x)
+// Not copied into its callers: the code is to stay small.
+#define CALLED static __device__ __noinline__
+#define EPSILON 2.220446049250313e-16
+
+// What shared memory holds: vectors over modes, vectors over frequencies, a square over modes.
+enum { DATA, MU, RESIDUAL, TRIAL_MU, TRIAL_RESIDUAL, STEP, FIT, INVERSE, VALUES, SLOPES = VALUES + 3, OVER_MODES = SLOPES + 3 };
+enum { U, H, TRIAL_U, TRIAL_H, STEP_U, OVER_FREQUENCIES };
+enum { CONVERGED, ROUNDING_FLOOR, FAILED };
+// Status, iterations, active modes, χ², Σh, entropy, gap, N_good, ln P(α|g) of an optimum.
+enum { FIGURES = 9 };
+extern __shared__ double room[];
+
+// The model, and where the dual of this block stands.
+struct Dual {
+  const double *rows, *columns, *sigma, *start;
+  unsigned points, width, modes, stride;
+  double outside, alpha;
+  unsigned active, held, known[3];
+  double times[3];
+};
+
+static __device__ double *over_modes(const Dual &d, unsigned which) { return room + which * d.modes; }
+static __device__ double *over_frequencies(const Dual &d, unsigned which) {
+  return room + OVER_MODES * d.modes + which * d.points;
+}
+// Below the diagonal (and on it) L of the Newton matrix LLᵀ, above it columns of L⁻¹. Rows of odd length meet all banks.
+static __device__ unsigned square_row(const Dual &d) { return d.modes | 1; }
+static __device__ double *square(const Dual &d) { return room + OVER_MODES * d.modes + OVER_FREQUENCIES * d.points; }
+
+static __device__ double magnitude(double x) { return x < 0 ? -x : x; }
+static __device__ bool is_finite(double x) { return x - x == 0; }
+
+// Sums and least values over the block, in every thread.
+CALLED double sum_of_block(double own) {
+  __shared__ double part[32];
+  for (unsigned half = 16; half > 0; half /= 2) own += __shfl_xor_sync(0xffffffffu, own, half);
+  if (threadIdx.x % 32 == 0) part[threadIdx.x / 32] = own;
+  __syncthreads();
+  double sum = 0;
+  for (unsigned warp = 0; warp < blockDim.x / 32; warp++) sum += part[warp];
+  __syncthreads();
+  return sum;
+}
+static __device__ double least_of_block(double own) {
+  __shared__ double part[32];
+  for (unsigned half = 16; half > 0; half /= 2) {
+    double other = __shfl_xor_sync(0xffffffffu, own, half);
+    own = other < own ? other : own;
+  }
+  if (threadIdx.x % 32 == 0) part[threadIdx.x / 32] = own;
+  __syncthreads();
+  double least = part[0];
+  for (unsigned warp = 1; warp < blockDim.x / 32; warp++) least = part[warp] < least ? part[warp] : least;
+  __syncthreads();
+  return least;
+}
+
+static __device__ double dot(const double *x, const double *y, unsigned count) {
+  double own = 0;
+  EACH(k, 0, count) own += x[k] * y[k];
+  return sum_of_block(own);
+}
+// Σh, by which gaps are measured.
+static __device__ double scale(const Dual &d) {
+  const double *h = over_frequencies(d, H);
+  double own = 0;
+  EACH(j, 0, d.points) own += h[j];
+  return sum_of_block(own);
+}
+static __device__ double gap(const Dual &d, unsigned residual) {
+  const double *r = over_modes(d, residual);
+  return 0.5 * dot(r, r, d.active);
+}
+
+// out = B h for the leading modes.
+CALLED void apply(const Dual &d, unsigned h_, double *out, unsigned count) {
+  const double *h = over_frequencies(d, h_);
+  EACH(k, 0, count) {
+    double sum = 0;
+    for (unsigned j = 0; j < d.points; j++) sum += d.columns[j * d.stride + k] * h[j];
+    out[k] = sum;
+  }
+  __syncthreads();
+}
+// Σ_k μ_k B_kj over modes first ≤ k < end.
+static __device__ double transposed(const Dual &d, const double *mu, unsigned first, unsigned end, unsigned j) {
+  double sum = 0;
+  for (unsigned k = first; k < end; k++) sum += d.rows[k * d.width + j] * mu[k];
+  return sum;
+}
+// h = d e^u.
+static __device__ void evaluate(const Dual &d, unsigned u_, unsigned h_) {
+  const double *u = over_frequencies(d, u_);
+  double *h = over_frequencies(d, h_);
+  EACH(j, 0, d.points) {
+    double x = u[j] > 709 ? 709 : u[j];
+    h[j] = d.start[j] * exp(x < -500 ? -500.0 : x);
+  }
+  __syncthreads();
+}
+// r = Bh − g + αμ.
+static __device__ void residuals(const Dual &d, unsigned h, unsigned mu_, unsigned r_) {
+  const double *mu = over_modes(d, mu_), *data = over_modes(d, DATA);
+  double *r = over_modes(d, r_);
+  apply(d, h, r, d.active);
+  EACH(k, 0, d.active) r[k] += d.alpha * mu[k] - data[k];
+  __syncthreads();
+}
+// The trial point becomes the point.
+static __device__ void take(const Dual &d) {
+  EACH(k, 0, d.active) {
+    over_modes(d, MU)[k] = over_modes(d, TRIAL_MU)[k];
+    over_modes(d, RESIDUAL)[k] = over_modes(d, TRIAL_RESIDUAL)[k];
+  }
+  EACH(j, 0, d.points) {
+    over_frequencies(d, U)[j] = over_frequencies(d, TRIAL_U)[j];
+    over_frequencies(d, H)[j] = over_frequencies(d, TRIAL_H)[j];
+  }
+  __syncthreads();
+}
+
+// αI + B diag(h) Bᵀ, its diagonal inflated, in tiles of 2 × 2. Columns end in zeros, so that tiles may stick out.
+static __device__ void gram(const Dual &d, double inflation) {
+  const double *h = over_frequencies(d, H);
+  double *a = square(d);
+  unsigned row = square_row(d), tiles = (d.active + 1) / 2;
+  EACH(tile, 0, tiles * (tiles + 1) / 2) {
+    unsigned y = (unsigned)((sqrt(8.0 * tile + 1) - 1) / 2);
+    while (y * (y + 1) / 2 > tile) y--;
+    while ((y + 1) * (y + 2) / 2 <= tile) y++;
+    unsigned i = 2 * y, k = 2 * (tile - y * (y + 1) / 2);
+    double s00 = 0, s01 = 0, s10 = 0, s11 = 0;
+    for (unsigned j = 0; j < d.points; j++) {
+      const double *b = d.columns + j * d.stride;
+      double left0 = h[j] * b[i], left1 = h[j] * b[i + 1], right0 = b[k], right1 = b[k + 1];
+      s00 += left0 * right0;
+      s01 += left0 * right1;
+      s10 += left1 * right0;
+      s11 += left1 * right1;
+    }
+    double shift = i == k ? d.alpha : 0, factor = i == k ? inflation : 1;
+    a[i * row + k] = (s00 + shift) * factor;
+    if (i != k) a[i * row + k + 1] = s01;
+    if (i + 1 < d.active) {
+      a[(i + 1) * row + k] = s10;
+      a[(i + 1) * row + k + 1] = (s11 + shift) * factor;
+    }
+  }
+  __syncthreads();
+}
+// L column by column; every thread works out the pivot for itself.
+static __device__ bool eliminate(const Dual &d) {
+  double *a = square(d), *inverse = over_modes(d, INVERSE);
+  unsigned row = square_row(d);
+  for (unsigned k = 0; k < d.active; k++) {
+    double pivot = a[k * row + k];
+    for (unsigned m = 0; m < k; m++) pivot -= a[k * row + m] * a[k * row + m];
+    if (!(pivot > 0 && is_finite(pivot))) {
+      __syncthreads();
+      return false;
+    }
+    double root = 1 / sqrt(pivot);
+    EACH(i, k + 1, d.active) {
+      double sum = a[i * row + k];
+      for (unsigned m = 0; m < k; m++) sum -= a[i * row + m] * a[k * row + m];
+      a[i * row + k] = sum * root;
+    }
+    if (threadIdx.x == 0) inverse[k] = root;
+    __syncthreads();
+  }
+  return true;
+}
+// Factors the Newton matrix at the point, with as little added to its diagonal as makes it positive definite.
+CALLED bool factor(const Dual &d) {
+  for (double jitter = 0; jitter <= 1; jitter = jitter == 0 ? 50 * EPSILON : 100 * jitter) {
+    gram(d, 1 + jitter);
+    if (eliminate(d)) return true;
+  }
+  return false;
+}
+// step = −(LLᵀ)⁻¹ step, with FIT for what is between. What a turn reads of all threads, it does not write.
+CALLED void direction(const Dual &d) {
+  const double *a = square(d), *inverse = over_modes(d, INVERSE);
+  double *b = over_modes(d, STEP), *y = over_modes(d, FIT);
+  unsigned row = square_row(d);
+  for (unsigned k = 0; k < d.active; k++) {
+    double x = b[k] * inverse[k];
+    if (threadIdx.x == 0) y[k] = x;
+    EACH(i, k + 1, d.active) b[i] -= x * a[i * row + k];
+    __syncthreads();
+  }
+  for (unsigned k = d.active; k-- > 0;) {
+    double x = y[k] * inverse[k];
+    if (threadIdx.x == 0) b[k] = -x;
+    EACH(i, 0, k) y[i] -= x * a[k * row + i];
+    __syncthreads();
+  }
+}
+// tr (LLᵀ)⁻¹ = ‖L⁻¹‖², a thread for each column.
+static __device__ double trace_of_inverse(const Dual &d) {
+  double *a = square(d), own = 0;
+  const double *inverse = over_modes(d, INVERSE);
+  unsigned row = square_row(d);
+  EACH(j, 0, d.active) {
+    double *x = a + j * row;
+    own += inverse[j] * inverse[j];
+    for (unsigned i = j + 1; i < d.active; i++) {
+      double sum = a[i * row + j] * inverse[j];
+      for (unsigned k = j + 1; k < i; k++) sum += a[i * row + k] * x[k];
+      x[i] = -sum * inverse[i];
+      own += x[i] * x[i];
+    }
+  }
+  return sum_of_block(own);
+}
+
+// ∂u along the step of modes first ≤ k < end.
+CALLED void step_u(const Dual &d, unsigned which, unsigned first, unsigned end) {
+  EACH(j, 0, d.points) over_frequencies(d, STEP_U)[j] = transposed(d, over_modes(d, which), first, end, j);
+  __syncthreads();
+}
+static __device__ double slope(const Dual &d, unsigned r) {
+  return dot(over_modes(d, r), over_modes(d, STEP), d.active);
+}
+// The trial point at point + t·step; the derivative of the dual along the step there.
+CALLED double advance(const Dual &d, double t) {
+  EACH(k, 0, d.active) over_modes(d, TRIAL_MU)[k] = over_modes(d, MU)[k] + t * over_modes(d, STEP)[k];
+  EACH(j, 0, d.points)
+    over_frequencies(d, TRIAL_U)[j] = over_frequencies(d, U)[j] + t * over_frequencies(d, STEP_U)[j];
+  __syncthreads();
+  evaluate(d, TRIAL_U, TRIAL_H);
+  residuals(d, TRIAL_H, TRIAL_MU, TRIAL_RESIDUAL);
+  return slope(d, TRIAL_RESIDUAL);
+}
+// How far along the step no exponent exceeds 50.
+static __device__ double step_limit(const Dual &d) {
+  const double *u = over_frequencies(d, U), *du = over_frequencies(d, STEP_U);
+  double own = 1;
+  EACH(j, 0, d.points)
+    if (u[j] + du[j] > 50 && du[j] > 0) {
+      double t = u[j] < 49 ? (50 - u[j]) / du[j] : 1 / du[j];
+      own = t < own ? t : own;
+    }
+  return least_of_block(own);
+}
+
+// Hermite's polynomials of `order` points at t, for value and slope of point i.
+static __device__ void hermite(const Dual &d, unsigned order, unsigned i, double t, double &value, double &slope) {
+  double l = 1, derivative = 0;
+  for (unsigned j = 0; j < order; j++)
+    if (j != i) {
+      double distance = d.times[i] - d.times[j];
+      l *= (t - d.times[j]) / distance;
+      derivative += 1 / distance;
+    }
+  double from = t - d.times[i];
+  value = (1 - 2 * from * derivative) * l * l;
+  slope = from * l * l;
+}
+// Continues μ(ln α) to another α; each mode from the points at which it is known.
+static __device__ void predict(Dual &d, double alpha) {
+  const double *mu = over_modes(d, MU);
+  double *step = over_modes(d, STEP), t = log(alpha);
+  EACH(k, 0, d.active) step[k] = mu[k];
+  __syncthreads();
+  direction(d);
+  for (unsigned i = 2; i > 0; i--) d.times[i] = d.times[i - 1], d.known[i] = d.known[i - 1];
+  d.times[0] = log(d.alpha);
+  d.known[0] = d.active;
+  d.held = d.held < 3 ? d.held + 1 : 3;
+  EACH(k, 0, d.active) {
+    for (unsigned i = 2; i > 0; i--) {
+      over_modes(d, VALUES + i)[k] = over_modes(d, VALUES + i - 1)[k];
+      over_modes(d, SLOPES + i)[k] = over_modes(d, SLOPES + i - 1)[k];
+    }
+    over_modes(d, VALUES)[k] = mu[k];
+    over_modes(d, SLOPES)[k] = d.alpha * step[k];
+    step[k] = -mu[k];
+  }
+  unsigned done = 0;
+  for (unsigned order = d.held; order > 0; order--) {
+    unsigned end = d.known[order - 1];
+    for (unsigned i = 0; i < order; i++) {
+      double value, slope;
+      hermite(d, order, i, t, value, slope);
+      EACH(k, 0, end)
+        if (k >= done) step[k] += value * over_modes(d, VALUES + i)[k] + slope * over_modes(d, SLOPES + i)[k];
+    }
+    done = end > done ? end : done;
+  }
+  __syncthreads();
+  step_u(d, STEP, 0, d.active);
+  advance(d, 1);
+  double size = scale(d), own = 0;
+  EACH(j, 0, d.points) own += magnitude(over_frequencies(d, H)[j] - over_frequencies(d, TRIAL_H)[j]);
+  if (sum_of_block(own) <= 0.3 * size) take(d);
+}
+
+// Takes in the modes that matter at this α and cut, with the multipliers that leave them without residual.
+static __device__ void activate(Dual &d, double cut) {
+  double size = scale(d), own = 0;
+  EACH(k, 0, d.modes) own += d.sigma[k] * d.sigma[k] * size >= cut * d.alpha;
+  unsigned wanted = (unsigned)sum_of_block(own);
+  wanted = wanted < 1 ? 1 : wanted;
+  if (wanted > d.active) {
+    double *mu = over_modes(d, MU), *fit = over_modes(d, FIT);
+    apply(d, H, fit, wanted);
+    EACH(k, d.active, wanted) mu[k] = (over_modes(d, DATA)[k] - fit[k]) / d.alpha;
+    __syncthreads();
+    step_u(d, MU, d.active, wanted);
+    double *u = over_frequencies(d, U), *du = over_frequencies(d, STEP_U), large = 0;
+    EACH(j, 0, d.points) large += !(magnitude(du[j]) < 1);
+    bool small = sum_of_block(large) == 0 && step_limit(d) >= 1;
+    if (small) {
+      EACH(j, 0, d.points) u[j] += du[j];
+      __syncthreads();
+      evaluate(d, U, H);
+    } else {
+      EACH(k, d.active, wanted) mu[k] = 0;
+      __syncthreads();
+    }
+    d.active = wanted;
+  }
+  residuals(d, H, MU, RESIDUAL);
+}
+
+// The trial point where the derivative along the step has come down to half of what it was, or beyond.
+static __device__ bool search_along_step(const Dual &d) {
+  double at = slope(d, RESIDUAL), t = step_limit(d);
+  for (unsigned i = 0; i < 30; i++) {
+    double trial = advance(d, t);
+    if (is_finite(trial) && trial <= 0.5 * magnitude(at)) return true;
+    double secant = at / (at - trial), own = t;
+    double cut = secant > 0.1 ? (secant < 0.5 ? secant : 0.5) : 0.1;
+    EACH(j, 0, d.points) {
+      double du = over_frequencies(d, STEP_U)[j];
+      double excess = du * (over_frequencies(d, TRIAL_H)[j] - over_frequencies(d, H)[j]) / magnitude(at);
+      if (excess > 1 && du > 0) {
+        double back = t - log(4 * excess) / du;
+        own = back < own ? back : own;
+      }
+    }
+    double longest = least_of_block(own);
+    t = longest < t && longest > 0.1 * t ? longest : t * cut;
+  }
+  return false;
+}
+
+// Newton steps until ½‖r‖² ≤ tolerance·α·Σh over the active modes.
+static __device__ unsigned newton(const Dual &d, double tolerance, unsigned &iterations, unsigned max_iterations) {
+  unsigned stalled = 0;
+  double before = 0;
+  for (;;) {
+    double now = gap(d, RESIDUAL), size = d.alpha * scale(d);
+    if (now <= tolerance * size) return CONVERGED;
+    bool near = now <= sqrt(EPSILON) * size;
+    unsigned stuck = near ? ROUNDING_FLOOR : FAILED;
+    if (stalled == 2) return stuck;
+    if (iterations == max_iterations || !is_finite(now)) return FAILED;
+    // A step with the old matrix will do where convergence in the ratio of the last two gaps does.
+    bool will_do = 30 * now * now <= before * tolerance * size;
+    before = will_do ? 0 : now;
+    if (!will_do && !factor(d)) return FAILED;
+    iterations++;
+    EACH(k, 0, d.active) over_modes(d, STEP)[k] = over_modes(d, RESIDUAL)[k];
+    __syncthreads();
+    direction(d);
+    step_u(d, STEP, 0, d.active);
+    bool accepted = search_along_step(d);
+    double trial = gap(d, TRIAL_RESIDUAL);
+    if (!accepted || !is_finite(trial)) return stuck;
+    if (near && trial >= 0.3 * now) {
+      stalled++;
+      if (trial >= now) continue;
+    } else {
+      stalled = 0;
+    }
+    take(d);
+  }
+}
+
+// e^x − 1 − x.
+static __device__ double excess(double x) {
+  if (magnitude(x) >= 1e-2) return expm1(x) - x;
+  double series = 1;
+  for (double k = 7; k >= 3; k--) series = 1 + x / k * series;
+  return 0.5 * x * x * series;
+}
+// The gap over all modes, and χ².
+CALLED double certify(const Dual &d, double &chi2) {
+  double *fit = over_modes(d, FIT), own = 0;
+  apply(d, H, fit, d.modes);
+  EACH(k, 0, d.modes) {
+    double rest = over_modes(d, DATA)[k] - fit[k];
+    own += rest * rest;
+    fit[k] = k < d.active ? over_modes(d, MU)[k] : rest / d.alpha;
+  }
+  chi2 = d.outside + sum_of_block(own);
+  own = 0;
+  EACH(j, 0, d.points)
+    own += over_frequencies(d, H)[j] * excess(transposed(d, fit, 0, d.modes, j) - over_frequencies(d, U)[j]);
+  return gap(d, RESIDUAL) + d.alpha * sum_of_block(own);
+}
+
+// Moves to the optimum at the α that is set, and writes how it went. Where that is well, L is that of the optimum.
+static __device__ bool solve(Dual &d, double tolerance, unsigned max_iterations, double *figures) {
+  double cut = 1e-12, chi2, bound, size;
+  unsigned iterations = 0, status;
+  for (;;) {
+    activate(d, cut);
+    status = newton(d, 0.5 * tolerance, iterations, max_iterations);
+    bound = certify(d, chi2);
+    size = scale(d);
+    if (bound <= tolerance * d.alpha * size) {
+      status = CONVERGED;
+      break;
+    }
+    if (status == CONVERGED && d.active < d.modes) {
+      cut *= 1e-3;
+      continue;
+    }
+    if (status == CONVERGED) status = ROUNDING_FLOOR;
+    break;
+  }
+  if (status == FAILED || !is_finite(bound) || !factor(d)) status = FAILED;
+  double own = 0, value = 0, trace = status == FAILED ? 0 : trace_of_inverse(d);
+  EACH(k, 0, d.active) own += log(over_modes(d, INVERSE)[k]);
+  EACH(j, 0, d.points) {
+    double h = over_frequencies(d, H)[j], start = d.start[j], x = (h - start) / start;
+    value += h <= 0 ? start : h * (magnitude(x) < 0.5 ? log1p(x) : log(h / start)) - (h - start);
+  }
+  double log_root = sum_of_block(own), divergence = sum_of_block(value);
+  if (threadIdx.x == 0) {
+    figures[0] = status;
+    figures[1] = iterations;
+    figures[2] = d.active;
+    figures[3] = chi2;
+    figures[4] = size;
+    figures[5] = -divergence;
+    figures[6] = bound;
+    figures[7] = d.active - d.alpha * trace;
+    figures[8] = 0.5 * d.active * log(d.alpha) + log_root - 0.5 * chi2 - d.alpha * divergence;
+  }
+  return status != FAILED;
+}
+
+// State: α, active modes, μ, u.
+static __device__ void load(Dual &d, const double *state) {
+  d.alpha = state[0];
+  d.active = (unsigned)state[1];
+  EACH(k, 0, d.modes) over_modes(d, MU)[k] = state[2 + k];
+  EACH(j, 0, d.points) over_frequencies(d, U)[j] = state[2 + d.modes + j];
+}
+static __device__ void save(const Dual &d, double *state) {
+  if (threadIdx.x == 0) state[0] = d.alpha, state[1] = d.active;
+  EACH(k, 0, d.modes) state[2 + k] = over_modes(d, MU)[k];
+  EACH(j, 0, d.width) state[2 + d.modes + j] = j < d.points ? over_frequencies(d, U)[j] : 0;
+}
+
+// A block for every task: a data vector, and the saved state to begin at, or none. It visits `steps` α in turn and ends
+// early at one that it does not get to. Weights are not written where there is no room for them.
+extern "C" __global__ void maxent(const double *rows, const double *columns, const double *sigma, const double *start,
+                                  const double *data, const unsigned *tasks, const double *begin, const double *alphas,
+                                  double *figures, double *states, double *weights, unsigned points, unsigned width,
+                                  unsigned modes, unsigned stride, unsigned steps, unsigned shared_alphas,
+                                  unsigned max_iterations, double tolerance) {
+  size_t problem = tasks[2 * blockIdx.x], from = tasks[2 * blockIdx.x + 1], state = 2 + modes + width;
+  Dual d = {rows, columns, sigma, start, points, width, modes, stride, data[problem * (modes + 1) + modes]};
+  EACH(k, 0, modes) {
+    over_modes(d, DATA)[k] = data[problem * (modes + 1) + k];
+    over_modes(d, MU)[k] = 0;
+  }
+  EACH(j, 0, points) over_frequencies(d, U)[j] = 0;
+  if (from != 0xffffffffu) load(d, begin + from * state);
+  __syncthreads();
+  evaluate(d, U, H);
+  bool factored = false;
+  for (unsigned i = 0; i < steps; i++) {
+    size_t result = (size_t)blockIdx.x * steps + i;
+    double alpha = alphas[shared_alphas ? i : result];
+    if (factored) predict(d, alpha);
+    d.alpha = alpha;
+    factored = solve(d, tolerance, max_iterations, figures + result * FIGURES);
+    save(d, states + result * state);
+    if (weights) EACH(j, 0, points) weights[result * points + j] = over_frequencies(d, H)[j];
+    if (!factored) return;
+  }
+}
