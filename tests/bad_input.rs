@@ -594,4 +594,7 @@ fn networks_and_devices_that_do_not_fit() {
     let network = network(plain);
     let mut predictor = Cpu.predictor(&network, 8).unwrap();
     says(&predictor.predict(&DMatrix::zeros(3, 1)).unwrap_err(), &["data", "3", "2"]);
+    let mut data = DMatrix::zeros(2, 100);
+    data[(1, 90)] = f64::NEG_INFINITY;
+    says(&predictor.predict(&data).unwrap_err(), &["data", "[181]", "-inf", "finite"]);
 }
