@@ -53,6 +53,7 @@ fn steps<T: Real, N: Network<T> + Clone>(c: &mut Criterion, set: &TrainingSet<T>
     let mut group = c.benchmark_group(format!("step {scalar} {}", network.name()));
     group.sample_size(20).measurement_time(Duration::from_secs(1));
     for threads in [1, 2] {
+        let pool = pool(threads);
         for chunk in [64, 128] {
             let options = TrainOptions { chunk, learning_rate: 1e-3, ..TrainOptions::default() };
             let mut trainer = Trainer::new(network.clone(), options).unwrap();
@@ -61,7 +62,7 @@ fn steps<T: Real, N: Network<T> + Clone>(c: &mut Criterion, set: &TrainingSet<T>
             group.bench_function(id, |b| {
                 b.iter_custom(|steps| {
                     // Inside the pool, as a training run is.
-                    pool(threads).install(|| {
+                    pool.install(|| {
                         let start = Instant::now();
                         for _ in 0..steps {
                             first = (first + batch) % (set.len() - batch);

@@ -5,7 +5,7 @@
 #   examples/device_table.sh           # there: the battery of `cuda`, the tables, PyTorch's beside them
 #
 # What a machine lacks (driver, Vulkan, PyTorch) is said in its place, and the rest goes on. SECONDS_EACH (3) is the time
-# given to a figure. Code of leaving: that of the battery, or of the first table where the battery could not run.
+# given to a figure. Leaves with the code of the battery, or of the table of `cuda` where the battery passes.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 programs=target/device_table

@@ -12,6 +12,7 @@ import statistics
 import time
 
 import torch
+import torch._dynamo
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--device", default="cuda")
@@ -114,6 +115,7 @@ def answer_time(m, n, arrangement):
 def row(what, measure):
     cells = []
     for arrangement in ("eager", "compiled", "graph"):
+        torch._dynamo.reset()  # or the sizes of this row make those of the next ones variables
         if arrangement == "graph" and not DEVICE.startswith("cuda"):
             cells.append("no graphs here")
             continue

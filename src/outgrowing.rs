@@ -58,13 +58,20 @@
 //!
 //! # Devices
 //!
-//! A network goes to a device as a [`Plan`](crate::Plan) of its operations, with parameters, Adam's moments and the
-//! whole training set. A step is a fixed list of some 60 launches for ten layers (samples gathered by their shuffled
-//! numbers, products, activations, loss, reverse mode, Adam); an epoch is that list repeated, recorded once as a CUDA
+//! A network goes to a device as a [`Plan`](crate::Plan) of its operations, with parameters, Adam's moments and its
+//! samples. A step is a fixed list of some 60 launches for ten layers (samples gathered by their shuffled
+//! numbers, their noise, products, activations, loss, reverse mode, Adam); an epoch is that list repeated, recorded once as a CUDA
 //! graph or submitted many steps at a time, and what comes back are the losses, once a run, and the parameters. Between two
 //! ranks of a run, or for an optimiser of your own, [`Stepper::gradient`](crate::Stepper::gradient) hands the
 //! gradient back.
 //!
+//! - *Samples.* A [`TrainingSet`](crate::TrainingSet) goes up whole. So does that of an
+//!   [`AugmentedSet`](crate::AugmentedSet), whose noise is drawn where it is used: σ, a range of σ or a covariance, behind
+//!   a front that may be told of it. It is a function of seed, step and sample, the same here and on every device. Any
+//!   other source, a [`SampleStream`](crate::SampleStream) for one, is drawn on this machine's threads while the device
+//!   works, and sent in slabs of 16 MB in `f32`: the same samples as here, none of them kept.
+//! - *Going on.* [`DeviceTraining`](crate::DeviceTraining) is a run epoch by epoch, with a state that any device or the
+//!   processor resumes, the same device with the same bits.
 //! - *Which.* `cuda` on NVIDIA devices: products by cuBLAS in true `f32` (no TF32) or `f64`. `wgpu` anywhere else: its
 //!   products are this crate's, in tiles of 64 × 64, and so slower than a maker's.
 //! - *When.* Sixty launches of two to five microseconds are 0.1 to 0.3 ms, in which such a device does some 10¹⁰
@@ -83,7 +90,7 @@
 //!   software device. Both agree there with the processor's engine, gradients and a hundred steps, to 10⁻⁴ in `f32`, and
 //!   `cuda` to 10⁻¹² in `f64`, which `wgpu` has not. `cargo run --release --features wgpu,cuda --example device_table
 //!   -- cuda` prints the table of steps, training and inference beside these floors.
-//! - *Not there.* Noise drawn anew at every step, streamed samples, learned relaxations and thresholds of each component.
+//! - *Not there.* Spectra drawn on the device itself.
 //!
 //! ## Maximum entropy on a device
 //!
@@ -150,5 +157,5 @@
 //! - *Time.* At 100 GFLOP/s, what one recent core does in `f32`, that is 56 minutes for the smaller, 2.5 days for the
 //!   larger, and four minutes of a thousand cores for it, a few per cent more with the sums (its 4.8 · 10⁶ parameters
 //!   take 3 ms a step, 256 samples 55 ms). A step of the smaller with 256 fresh samples was measured at 1.2 ms on one
-//!   core, draws included: 1.3 hours. A device that keeps 10 TFLOP/s busy needs 36 minutes for the larger, if samples are
-//!   drawn where it trains, which no backend does yet.
+//!   core, draws included: 1.3 hours. A device that keeps 10 TFLOP/s busy needs 36 minutes for the larger, if the
+//!   processor draws 460 000 samples a second for it: no backend draws spectra itself yet.

@@ -31,6 +31,7 @@ mod stored;
 mod tests;
 mod unrolled;
 
+pub(crate) use architecture::LEAST_RELAXATION;
 pub use architecture::{Initialization, Thresholds, UnrolledArchitecture, WeightDistribution};
 pub use coherence::{LayerCoherence, average_coherence, mutual_coherence};
 pub use convolution::{ConvolutionArchitecture, ConvolutionNetwork, ConvolutionWorkspace};
@@ -44,7 +45,7 @@ pub use loss::RootSquareError;
 pub(crate) use panel::{gather, scatter};
 pub use unrolled::{Unrolled, UnrolledWorkspace};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_finite};
 use crate::linalg::Aligned;
 use crate::parallel;
 use crate::real::Real;
@@ -182,25 +183,32 @@ pub trait Network<T: Real>: Send + Sync {
 /// Samples of a panel outside training: fixed, so that the bits do not depend on the number of threads.
 pub(crate) const PANEL: usize = 64;
 
-/// The network's answers to many data vectors, both as contiguous samples one after another.
+/// The network's answers to many data vectors, both as contiguous samples one after another; whether all data are
+/// finite, which costs nothing while a panel is near.
 ///
 /// # Panics
 /// If the numbers of samples differ.
-pub(crate) fn apply_samples<T: Real, N: Network<T>>(network: &N, data: &[T], answers: &mut [T]) {
+pub(crate) fn apply_samples<T: Real, N: Network<T>>(
+    network: &N,
+    data: &[T],
+    answers: &mut [T],
+) -> bool {
     let (m, n) = (network.input_len(), network.output_len());
     assert_eq!(data.len() / m, answers.len() / n, "as many answers as data vectors");
     let panels = (data.len() / m).div_ceil(PANEL);
     let share = panels.div_ceil(parallel::threads()).max(1) * PANEL;
-    let mut shares: Vec<(&[T], &mut [T])> =
-        data.chunks(share * m).zip(answers.chunks_mut(share * n)).collect();
-    parallel::for_each_mut(&mut shares, |_, (data, answers)| {
+    let shares = data.chunks(share * m).zip(answers.chunks_mut(share * n));
+    let mut shares: Vec<_> = shares.map(|(data, answers)| (data, answers, true)).collect();
+    parallel::for_each_mut(&mut shares, |_, (data, answers, finite)| {
         let mut workspace = network.workspace(PANEL.min(data.len() / m));
         let mut input = Aligned::zeros(m * PANEL);
         for (data, answers) in data.chunks(PANEL * m).zip(answers.chunks_mut(PANEL * n)) {
             let batch = data.len() / m;
+            *finite &= is_finite(data);
             gather(m, batch, |b| &data[b * m..][..m], &mut input);
             let output = network.forward(&input[..m * batch], batch, &mut workspace);
             scatter(output, batch, answers);
         }
     });
+    shares.iter().all(|&(.., finite)| finite)
 }

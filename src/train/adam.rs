@@ -9,7 +9,7 @@
 use crate::error::{
     Error, Result, check_finite, check_len, check_nonnegative, check_positive, check_scalar,
 };
-use crate::linalg::dispatch;
+use crate::linalg::{Vectorise, dispatch};
 use crate::parallel;
 use crate::real::Real;
 
@@ -61,9 +61,10 @@ pub struct Adam<T = f64> {
 }
 
 /// Parameters updated by one thread at a time.
-const SHARD: usize = 16 * 1024;
-/// Parameters whose gradients are summed before they are used, on the stack.
-const BLOCK: usize = 256;
+const SHARD: usize = 8 * 1024;
+/// Parameters whose gradients are summed before they are used: few, so that a processor loads the next ones while it
+/// divides and takes roots.
+const BLOCK: usize = 64;
 
 /// What a step has in common for all parameters, in their scalar.
 struct Coefficients<T> {
@@ -76,11 +77,14 @@ struct Coefficients<T> {
     correction: T,
 }
 
-/// The slices of one shard.
-struct Shard<'a, T> {
+/// The slices of one shard, whose first parameter is number `start`, with the gradients of all.
+struct Shard<'a, T, G> {
+    start: usize,
     p: &'a mut [T],
     m: &'a mut [T],
     v: &'a mut [T],
+    gradients: &'a G,
+    coefficients: &'a Coefficients<T>,
 }
 
 impl<T: Real> Adam<T> {
@@ -95,7 +99,7 @@ impl<T: Real> Adam<T> {
     }
 
     /// Whether a state read back is one for `parameters` parameters.
-    pub(super) fn check(&self, parameters: usize) -> Result<()> {
+    pub(crate) fn check(&self, parameters: usize) -> Result<()> {
         self.config.validate()?;
         check_len("m", self.m.len(), parameters, "the network's parameters")?;
         check_len("v", self.v.len(), parameters, "the network's parameters")?;
@@ -110,6 +114,18 @@ impl<T: Real> Adam<T> {
                 expected: "a second moment, not negative",
             }),
         }
+    }
+
+    /// The state after `steps` steps that have led to these moments.
+    #[cfg(any(feature = "wgpu", feature = "cuda", test))]
+    pub(crate) fn after(config: AdamConfig, m: Vec<T>, v: Vec<T>, steps: usize) -> Self {
+        Adam { config, m, v, steps: i32::try_from(steps).unwrap_or(i32::MAX) }
+    }
+
+    /// Both moments.
+    #[cfg(any(feature = "wgpu", feature = "cuda", test))]
+    pub(crate) fn moments(&self) -> (&[T], &[T]) {
+        (&self.m, &self.v)
     }
 
     /// Moves `parameters` along `gradient` with learning rate `rate`.
@@ -145,48 +161,51 @@ impl<T: Real> Adam<T> {
         parallel::for_each_chunk_mut(
             [parameters, &mut self.m, &mut self.v],
             SHARD,
-            |start, [p, m, v]| Shard { p, m, v }.update(start, &gradients, &coefficients),
+            |start, [p, m, v]| {
+                let (gradients, coefficients) = (&gradients, &coefficients);
+                dispatch(Shard { start, p, m, v, gradients, coefficients });
+            },
         );
     }
 }
 
-impl<T: Real> Shard<'_, T> {
-    /// Updates the parameters of this shard, the first of which is number `start`.
-    fn update<'g, I: Iterator<Item = &'g [T]>>(
-        self,
-        mut start: usize,
-        gradients: &impl Fn() -> I,
-        coefficients: &Coefficients<T>,
-    ) {
-        let mut sum = [T::zero(); BLOCK];
-        let moments = self.m.chunks_mut(BLOCK).zip(self.v.chunks_mut(BLOCK));
-        for (p, (m, v)) in self.p.chunks_mut(BLOCK).zip(moments) {
-            let range = start..start + p.len();
-            start = range.end;
-            let g = &mut sum[..p.len()];
-            for (i, gradient) in gradients().enumerate() {
-                let gradient = &gradient[range.clone()];
-                if i == 0 {
-                    g.copy_from_slice(gradient);
-                } else {
-                    dispatch(|| g.iter_mut().zip(gradient).for_each(|(s, &g)| *s += g));
-                }
-            }
-            update(p, m, v, g, coefficients);
+impl<'g, T: Real, G: Fn() -> I, I: Iterator<Item = &'g [T]>> Vectorise for Shard<'_, T, G> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Shard { mut start, p, m, v, gradients, coefficients } = self;
+        let (mut p, mut m) = (p.chunks_exact_mut(BLOCK), m.chunks_exact_mut(BLOCK));
+        let mut v = v.chunks_exact_mut(BLOCK);
+        for ((p, m), v) in (&mut p).zip(&mut m).zip(&mut v) {
+            update(p, m, v, start, gradients, coefficients);
+            start += BLOCK;
         }
+        let (p, m, v) = (p.into_remainder(), m.into_remainder(), v.into_remainder());
+        update(p, m, v, start, gradients, coefficients);
     }
 }
 
-/// The formula, over slices of equal length.
-fn update<T: Real>(p: &mut [T], m: &mut [T], v: &mut [T], g: &[T], c: &Coefficients<T>) {
+/// The formula, over at most a block.
+#[inline(always)]
+fn update<'g, T: Real, I: Iterator<Item = &'g [T]>>(
+    p: &mut [T],
+    m: &mut [T],
+    v: &mut [T],
+    start: usize,
+    gradients: &impl Fn() -> I,
+    c: &Coefficients<T>,
+) {
+    let mut sum = [T::zero(); BLOCK];
+    for gradient in gradients() {
+        sum.iter_mut().zip(&gradient[start..][..p.len()]).for_each(|(s, &g)| *s += g);
+    }
     let (gain1, gain2) = (T::one() - c.beta1, T::one() - c.beta2);
-    dispatch(|| {
-        for (((p, m), v), &g) in p.iter_mut().zip(m).zip(v).zip(g) {
-            *m = flush(c.beta1 * *m + gain1 * g);
-            *v = flush(c.beta2 * *v + gain2 * g * g);
-            *p -= c.rate * *m / ((*v * c.correction).sqrt() + c.epsilon);
-        }
-    });
+    for (((p, m), v), &g) in p.iter_mut().zip(m).zip(v).zip(&sum) {
+        *m = flush(c.beta1 * *m + gain1 * g);
+        *v = flush(c.beta2 * *v + gain2 * g * g);
+        *p -= c.rate * *m / ((*v * c.correction).sqrt() + c.epsilon);
+    }
 }
 
 /// Zero for subnormal numbers: the moments of a dead unit would decay to them and stay there, and

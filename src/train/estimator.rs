@@ -1,6 +1,6 @@
 //! A network as a solver: it knows which problems it was made for.
 
-use super::training::estimates;
+use super::training::{checked_estimates, estimates};
 use super::{EpochInfo, TrainOptions, TrainingReport, train};
 use crate::error::{Error, Result, check_finite, check_len};
 use crate::network::{ErrorSummary, Front, Network, apply_samples};
@@ -198,11 +198,11 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
     /// As [`apply`](Self::apply).
     pub fn apply_batch(&self, data: &DMatrix<T>) -> Result<DMatrix<T>> {
         check_len("data", data.nrows(), self.input_len(), "the network's input")?;
-        check_finite("data", data.as_slice())?;
-        match &self.front {
-            Some(_) => self.answers(data),
-            None => Ok(estimates(&self.network, data)),
+        if self.front.is_none() {
+            return checked_estimates(&self.network, data);
         }
+        check_finite("data", data.as_slice())?;
+        self.answers(data)
     }
 
     /// The same for data of any scalar, which have been checked.

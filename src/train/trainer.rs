@@ -28,7 +28,8 @@ pub struct TrainOptions {
     /// Samples a step; a set with fewer is one batch. Samples left over after the last whole batch of an
     /// epoch wait for another epoch's shuffle.
     pub batch: usize,
-    /// Samples a chunk, the unit of work of a thread. Another value gives other last bits.
+    /// Samples a chunk, the unit of work of a thread, with a gradient of its own: half a batch is faster on two threads
+    /// for a network of 10⁵ parameters. Another value gives other last bits.
     pub chunk: usize,
     /// Learning rate before the schedule's factor.
     pub learning_rate: f64,
@@ -223,12 +224,12 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
     }
 
     /// The optimiser's state.
-    pub(super) fn adam(&self) -> &Adam<T> {
+    pub(crate) fn adam(&self) -> &Adam<T> {
         &self.adam
     }
 
     /// Goes on from the state of an earlier trainer of this network.
-    pub(super) fn restore(&mut self, adam: Adam<T>, steps: usize) -> Result<()> {
+    pub(crate) fn restore(&mut self, adam: Adam<T>, steps: usize) -> Result<()> {
         adam.check(self.network.parameters().len())?;
         self.adam = adam;
         self.steps = steps;

@@ -87,7 +87,7 @@ fn slab(wanted: usize, fixed: usize, each: usize, free: usize) -> Result<usize> 
             device: DEVICE,
             what: "the kernel and one ladder",
             bytes: (fixed + each) as u64,
-            available: available as u64,
+            available: Some(available as u64),
             batch: None,
         });
     }
@@ -121,7 +121,7 @@ impl<'a> CudaDuals<'a> {
                 device: DEVICE,
                 what: "modes and frequencies of one problem, in a block's shared memory,",
                 bytes: shared as u64,
-                available: most as u64,
+                available: Some(most as u64),
                 batch: None,
             });
         }

@@ -19,7 +19,7 @@ use super::engine::{DevicePredictor, DeviceStepper, Open, Sizes};
 use super::plan::DeviceNetwork;
 use super::{Backend, Formulas};
 use crate::error::{Error, Result};
-use crate::synthetic::TrainingSet;
+use crate::synthetic::TrainingSource;
 use crate::train::TrainOptions;
 use core::fmt;
 use cudarc::driver::{CudaContext, CudaFunction};
@@ -123,7 +123,7 @@ impl<T: Number> Open<T> for Cuda {
 }
 
 impl<T: Number, N: DeviceNetwork<T>> Backend<T, N> for Cuda {
-    type Stepper<'s> = DeviceStepper<T, N, CudaMachine<T>>;
+    type Stepper<'s> = DeviceStepper<'s, T, N, CudaMachine<T>>;
     type Predictor<'n>
         = DevicePredictor<T, CudaMachine<T>>
     where
@@ -136,10 +136,10 @@ impl<T: Number, N: DeviceNetwork<T>> Backend<T, N> for Cuda {
     fn stepper<'s>(
         &self,
         network: N,
-        set: &'s TrainingSet<T>,
+        source: &'s dyn TrainingSource<T>,
         options: &TrainOptions,
     ) -> Result<Self::Stepper<'s>> {
-        DeviceStepper::new(self, network, set, options)
+        DeviceStepper::new(self, network, source, options)
     }
 
     fn predictor<'n>(&self, network: &'n N, batch: usize) -> Result<Self::Predictor<'n>>

@@ -23,16 +23,20 @@ use super::simd::{InstructionSet, Vectorise};
 use super::simd::{v3, v4};
 use super::transpose::{WIDEST, transposed};
 use crate::real::Real;
+use core::hint::black_box;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
 /// Bytes of a packed strip: 32 kB, as much as a first cache level has at least.
 const STRIP: usize = 32 * 1024;
-/// Widths of a strip up to which rows of B are near enough to one another to be used where they lie.
+/// Widths of a strip up to which rows of B are near to one another.
 const NARROW: usize = 4;
-/// Rows of a block.
+/// Bytes of a block of rows of A.
+const BLOCK: usize = 256 * 1024;
+/// Rows of a block, at least.
 const ROWS: usize = 192;
-/// Rows too few to make up for packing a strip whose rows are contiguous.
+/// Rows too few to make up for packing a strip whose rows are contiguous: so many where they are far from one
+/// another, four times as many where they are near.
 const FEW: usize = 16;
 /// Bytes of A from which it is read from afar: tiles then ask the memory for the rows of the next.
 const FAR: usize = 256 * 1024;
@@ -158,7 +162,8 @@ impl<T: Real, R: Register<T>> Job<'_, T, R> {
         let most = R::ROWS.len();
         let registers = columns.div_ceil(R::LANES);
         let strips = registers.div_ceil(most);
-        let row_blocks = product.rows.div_ceil(ROWS);
+        let rows = (BLOCK / size_of::<T>()).checked_div(product.depth).unwrap_or(0).max(ROWS);
+        let row_blocks = product.rows.div_ceil(rows);
         let depth_blocks =
             product.depth.div_ceil(STRIP / size_of::<T>() / (R::LANES * most)).max(1);
         let mut memory = MaybeUninit::<Strip>::uninit();
@@ -183,7 +188,10 @@ impl<T: Real, R: Register<T>> Job<'_, T, R> {
                             .b
                             .wrapping_add(depth.start * product.b_row + first * product.b_column);
                         let mut b_row = product.b_row;
-                        let compact = b_row <= NARROW * most * R::LANES || rows.len() <= FEW;
+                        // Rows with gaps between them fill but part of the first cache level.
+                        let span = size_of::<T>() * b_row * depth.len();
+                        let few = if b_row <= NARROW * most * R::LANES { 4 * FEW } else { FEW };
+                        let compact = span <= STRIP || rows.len() <= few;
                         if product.b_column != 1 || here < width * R::LANES || !compact {
                             self.pack(b, depth.len(), here, memory);
                             b = memory;
@@ -357,7 +365,7 @@ struct Tiles<T, R> {
     a: *const T,
     a_row: usize,
     a_column: usize,
-    /// Whether to ask the memory for the next tile's rows of A.
+    /// Whether to ask the memory for the next tile's rows of A; those of C it is asked for wherever they are read.
     ahead: bool,
     b: *const T,
     b_row: usize,
@@ -405,9 +413,16 @@ impl<T: Real, R: Register<T>> Tiles<T, R> {
     /// The pointers are good for them.
     #[inline(always)]
     unsafe fn tile<const M: usize, const V: usize>(&self) {
-        let Tiles { depth, mut a, a_row, a_column, mut b, b_row, c_row, keep, factor, .. } = *self;
+        let Tiles { depth, a, a_row, a_column, mut b, b_row, c_row, keep, factor, .. } = *self;
         let plain = factor == T::one();
         let onto = plain && keep == Some(T::one());
+        if onto {
+            for i in M..2 * M {
+                for v in 0..V {
+                    prefetch(self.c.wrapping_add(i * c_row + v * R::LANES));
+                }
+            }
+        }
         if self.ahead {
             for i in M..2 * M {
                 for p in (0..depth).step_by(64 / size_of::<T>()) {
@@ -429,15 +444,20 @@ impl<T: Real, R: Register<T>> Tiles<T, R> {
                     }
                 }
             }
+            // Each row's address in a register of its own: the compiler would derive one from the other, an addition
+            // a row that takes its turn with the products.
+            let rows: [*const T; M] =
+                core::array::from_fn(|i| black_box(a.wrapping_add(i * a_row)));
+            let mut at = 0;
             for _ in 0..depth {
                 let x: [R; V] = core::array::from_fn(|v| R::load(b.add(v * R::LANES)));
                 for i in 0..M {
-                    let w = R::splat(*a.add(i * a_row));
+                    let w = R::splat(*rows[i].wrapping_add(at));
                     for v in 0..V {
                         sums[i][v] = w.mul_add(x[v], sums[i][v]);
                     }
                 }
-                a = a.wrapping_add(a_column);
+                at += a_column;
                 b = b.wrapping_add(b_row);
             }
             if !plain || keep.is_some() && !onto {
