@@ -101,8 +101,9 @@
 //!
 //! - *Work.* A Newton step with s active modes and n frequencies has n s² + n s operations for the Gram matrix, s³/3 for
 //!   Cholesky's factor, 2 s² + 4 n s + 25 n for solution, step, residuals and exponentials; each α has one more such step
-//!   for N_good and the prediction of the next, s³/3 for the trace, 4 n s for the certificate. At n = 50 with 100 times and σ = 10⁻⁵, 45 α to
-//!   10⁻⁸ take 1.84 steps each with 23 of 32 modes on average (counted on the processor): 6.2 · 10⁶ operations a spectrum.
+//!   for N_good and the prediction of the next, s³/3 for the trace, 4 n s for the certificate. At n = 50 with 100 times
+//!   and σ = 10⁻⁵, 45 α to 10⁻⁸ take 1.84 steps each with 23 of 32 modes on average (counted on the processor):
+//!   6.2 · 10⁶ operations a spectrum.
 //! - *Bytes.* Each α writes 9 figures, 90 numbers of the dual and 50 weights: 54 kB a spectrum, of which 21 kB come
 //!   back. The kernel's 32 kB are read again and again, from cache.
 //! - *Floor.* 100 000 spectra are 0.62 · 10¹² operations, 18 ms at the 34 TFLOP/s that an H200's maker states for `f64`

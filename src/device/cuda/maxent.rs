@@ -7,9 +7,10 @@ use crate::device::Continuation;
 use crate::error::{Error, Result};
 use crate::maxent::{EntropicDual, FIGURES, ManyDuals, PreparedMaxEnt, Wanted};
 use crate::solution::Solution;
-use cudarc::driver::sys::{CUdevice_attribute, CUfunction_attribute};
+use cudarc::driver::sys::{CUdevice_attribute, CUfunction_attribute, CUresult};
 use cudarc::driver::{
-    CudaContext, CudaFunction, CudaSlice, CudaStream, DevicePtr, LaunchConfig, PushKernelArg,
+    CudaContext, CudaFunction, CudaSlice, CudaStream, DevicePtr, DriverError, LaunchConfig,
+    PushKernelArg,
 };
 use nalgebra::DMatrix;
 use std::sync::Arc;
@@ -101,7 +102,7 @@ impl<'a> CudaDuals<'a> {
         dual: EntropicDual<'a, f64>,
         wanted: usize,
     ) -> Result<Self> {
-        let (opening, allocating) = (failed("opening"), failed("allocating"));
+        let opening = failed("opening");
         let (points, modes) = (dual.points, dual.modes);
         let (priors, row) = (&dual.priors, modes | 1);
         let counts = [modes, points, priors.targets.len()];
@@ -137,6 +138,17 @@ impl<'a> CudaDuals<'a> {
         let each = modes + 1 + steps * (FIGURES + state + points) + 1 + FIGURES + state + 1;
         let (free, _) = context.mem_get_info().map_err(|e| failed("asking for memory")(&e))?;
         let capacity = slab(wanted, 8 * fixed, 8 * each, free)?;
+        // Memory that others took meanwhile.
+        let allocating = |e: &DriverError| match e.0 {
+            CUresult::CUDA_ERROR_OUT_OF_MEMORY => Error::DeviceMemory {
+                device: DEVICE,
+                what: "the ladders of as many spectra as seemed to fit",
+                bytes: 8 * (fixed + capacity * each) as u64,
+                available: None,
+                batch: (capacity > 1).then_some(capacity / 2),
+            },
+            _ => failed("allocating")(e),
+        };
         let stream = context.new_stream().map_err(|e| opening(&e))?;
         let numbers = |count: usize| stream.alloc_zeros::<f64>(count).map_err(|e| allocating(&e));
         // Nothing is a place of one zero.
