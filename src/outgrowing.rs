@@ -108,7 +108,8 @@
 //!   back. The kernel's 32 kB are read again and again, from cache.
 //! - *Floor.* 100 000 spectra are 0.62 · 10¹² operations, 18 ms at the 34 TFLOP/s that an H200's maker states for `f64`
 //!   without tensor cores; 5.4 GB, 1.1 ms at 4.8 TB/s; 2.1 GB across the bus, 40 ms at 50 GB/s and some 0.3 s from memory
-//!   that is not pinned, which is what happens.
+//!   that is not pinned, which is what happens. This machine's part, rule, answer and report, was measured at 40 µs a
+//!   spectrum and thread: 4 s for 100 000 on one thread, a quarter of a second on sixteen.
 //!   A kinetic prior adds N_ω numbers of the dual, a forward substitution of all active modes (4 n s) and one of a vector
 //!   to each step.
 //! - *Occupancy.* 14.4 kB of shared memory and 64 threads a block, 72 registers a thread (NVRTC 12.9 for `sm_90`): 14
