@@ -45,7 +45,7 @@ const LEVELS: [f64; 3] = [1e-5, 1e-4, 1e-3];
 const MOST: usize = 5;
 /// Odds of the other orders against these, times what makes up for modes that the search misses; chosen on 600
 /// spectra of another seed.
-const ODDS: f64 = 100.0;
+const ODDS: f64 = 10.0;
 
 struct Options {
     seeds: u64,

@@ -22,8 +22,9 @@ use std::sync::Arc;
 ///
 /// of the mixture's coordinates z is searched for maxima from several starts (Levenberg and Marquardt's
 /// method). Those with χ² ≤ r + 5√(2r), r being the number of singular directions in which the data rise above the
-/// noise, *fit*. The answer is the average of all that fit, weighted by Laplace's evidence
-/// ∫ p(g, z) dz ≈ p(g, z*) √((2π)^p/det H), which prefers few peaks by itself; and of this average and the answer
+/// noise, *fit*. The answer is the average of all that fit, weighted by their evidence ∫ p(g, z) dz: Laplace's,
+/// p(g, z*) √((2π)^p/det H), with widths that are measured where peaks lie upon each other, and with the number of
+/// distinct ways to name them. It prefers few peaks by itself. And of this average and the answer
 /// that was to be refined, by the probability that the spectrum is such a mixture. Without
 /// [`against`](Self::against) that is 1 if anything fits, else 0.
 ///

@@ -8,11 +8,7 @@
 //! ```
 //!
 //! λ falls after a step that lowers F and grows after one that does not (Marquardt, *SIAM J. Appl. Math.* 11,
-//! 431 (1963)). At the minimum the evidence of the mode is Laplace's, with H = JᵀJ + φ'':
-//!
-//! ```text
-//! ln ∫ e^{−F} dz ≈ −F + ½ p ln 2π − ½ ln det H
-//! ```
+//! 431 (1963)).
 
 use super::mixture::{Evaluation, Mixture};
 use crate::linalg::{Cholesky, MatMut, MatRef, dot, gemm};
@@ -50,7 +46,7 @@ pub(super) struct Mode {
     pub(super) chi2: f64,
     /// F.
     pub(super) objective: f64,
-    /// Of the mode, without the number of ways to name its peaks.
+    /// Of the mode and of those that other names of its peaks make of it.
     pub(super) log_evidence: f64,
     pub(super) iterations: usize,
     /// Whether the iteration ended by itself: at a minimum, or far above the data where none is looked for.
@@ -230,17 +226,28 @@ impl<'a> Fitter<'a> {
         self.cholesky.factor() == Some(0.0)
     }
 
-    /// Laplace's evidence of a mode; −∞ where H is not positive definite.
-    pub(super) fn log_evidence(&mut self, target: Target<'_>, mode: &Mode) -> f64 {
-        let p = mode.z.len();
-        self.mixture.weights(&mode.z, target.norm, &mut self.at);
-        self.objective(target, &mode.z, false);
-        self.linearise(target, &mode.z);
-        if !self.factor(p) {
-            return f64::NEG_INFINITY;
-        }
-        let volume = p as f64 * core::f64::consts::TAU.ln();
-        0.5 * (volume - self.cholesky.log_determinant()) - mode.objective
+    /// Goes to `z` and linearises there.
+    pub(super) fn revisit(&mut self, target: Target<'_>, z: &[f64]) {
+        self.mixture.weights(z, target.norm, &mut self.at);
+        self.objective(target, z, false);
+        self.linearise(target, z);
+    }
+
+    /// F at `z`.
+    pub(super) fn value(&mut self, target: Target<'_>, z: &[f64]) -> f64 {
+        self.mixture.weights(z, target.norm, &mut self.trial);
+        self.objective(target, z, true).0
+    }
+
+    /// An element of H of the point linearised last, which has `p` coordinates.
+    pub(super) fn curvature(&self, p: usize, i: usize, j: usize) -> f64 {
+        self.hessian[i.min(j) * p + i.max(j)]
+    }
+
+    /// Where the coordinates of ordinary peaks begin, and how many each has.
+    pub(super) fn ordinary(&self) -> (usize, usize) {
+        let per = self.mixture.per_peak();
+        (self.mixture.global() + if self.mixture.has_first() { per } else { 0 }, per)
     }
 }
 

@@ -9,12 +9,14 @@
 //! mixture happens to fit all the same. What it did, and with which weight, is in the [`PeakReport`].
 //!
 //! - `mixture`: coordinates of a mixture, its weights on the grid and their derivatives;
-//! - `fit`: Levenberg and Marquardt's method for the most probable coordinates, and Laplace's evidence;
+//! - `fit`: Levenberg and Marquardt's method for the most probable coordinates;
+//! - `evidence`: that of a mode, from widths that are measured, and of its permutations;
 //! - `refined`: a method and the refinement of its answer as one solver;
 //! - `search`: orders and starting points;
 //! - `alternative`: the evidence of a Gaussian distribution of spectra, for what is no mixture of few peaks.
 
 mod alternative;
+mod evidence;
 mod few_peaks;
 mod fit;
 mod mixture;

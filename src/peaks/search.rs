@@ -85,12 +85,10 @@ pub(super) fn search(mixture: &Mixture, target: Target<'_>, answer: &[f64], scop
 
     let mut greedy = fitter.descend(blurred, &mixture.least(), GREEDY_LIMIT);
     let mut best: Option<Mode> = None;
-    let mut ways = 0.0; // ln of the number of ways to name the ordinary peaks
     let mut starts: Vec<Vec<f64>> = Vec::new();
     for order in 0..=most {
         starts.clear();
         if order > 0 {
-            ways += (order as f64).ln();
             let at = mixture.points()[argmax(&excess(answer, &greedy.weights))];
             let candidates = WIDTHS.map(|width| {
                 let start = extended(mixture, &greedy.z, at, width * mixture.width_range());
@@ -112,7 +110,7 @@ pub(super) fn search(mixture: &Mixture, target: Target<'_>, answer: &[f64], scop
         let mut here: Option<Mode> = None;
         for start in &starts {
             let mode = fitter.descend(target, start, LIMIT);
-            found.add(&mut fitter, target, scope.bound, ways, &mode);
+            found.add(&mut fitter, target, scope.bound, &mode);
             if here.as_ref().is_none_or(|h| is_lower(&mode, h)) {
                 here = Some(mode);
             }
@@ -121,7 +119,7 @@ pub(super) fn search(mixture: &Mixture, target: Target<'_>, answer: &[f64], scop
             for _ in 0..HOPS * scope.restarts {
                 let start = hopped(mixture, here, order, answer, &mut rng);
                 let mode = fitter.descend(target, &start, LIMIT);
-                found.add(&mut fitter, target, scope.bound, ways, &mode);
+                found.add(&mut fitter, target, scope.bound, &mode);
                 if is_lower(&mode, here) {
                     *here = mode;
                 }
@@ -211,34 +209,35 @@ fn is_lower(mode: &Mode, than: &Mode) -> bool {
 
 impl Found {
     /// Takes note of a fit: a mode that fits and is not known becomes one of the modes.
-    fn add(
-        &mut self,
-        fitter: &mut Fitter<'_>,
-        target: Target<'_>,
-        bound: f64,
-        ways: f64,
-        mode: &Mode,
-    ) {
+    fn add(&mut self, fitter: &mut Fitter<'_>, target: Target<'_>, bound: f64, mode: &Mode) {
         self.fits += 1;
         self.iterations += mode.iterations;
         self.converged |= mode.converged;
         if mode.chi2.is_nan() || mode.chi2 > bound {
             return;
         }
-        let mut mode = mode.clone();
-        mode.log_evidence = ways + fitter.log_evidence(target, &mode);
-        if !mode.log_evidence.is_finite() {
-            return;
-        }
-        let alike = |m: &&mut Mode| {
+        let alike = |m: &Mode| {
             let l1: f64 = excess(&m.weights, &mode.weights).iter().map(|d| d.abs()).sum();
             l1 < DISTINCT * target.norm
         };
-        // Two of its peaks coincide, or one falls between the points, where fewer peaks give the same.
-        let contrived = |known: &Mode| known.z.len() < mode.z.len();
-        match self.modes.iter_mut().find(alike) {
-            Some(known) if contrived(known) || known.log_evidence >= mode.log_evidence => {}
-            Some(known) => *known = mode,
+        let known = self.modes.iter().position(alike);
+        // Two of its peaks coincide, or one falls between the points, where fewer peaks give the same; or it is the
+        // mode that is known.
+        let told = |known: &Mode| {
+            known.z.len() < mode.z.len()
+                || (known.z.len() == mode.z.len() && known.objective <= mode.objective)
+        };
+        if known.is_some_and(|k| told(&self.modes[k])) {
+            return;
+        }
+        let mut mode = mode.clone();
+        mode.log_evidence = fitter.log_evidence(target, &mode);
+        if !mode.log_evidence.is_finite() {
+            return;
+        }
+        match known {
+            Some(k) if self.modes[k].log_evidence >= mode.log_evidence => {}
+            Some(k) => self.modes[k] = mode,
             None => self.modes.push(mode),
         }
     }

@@ -306,6 +306,31 @@ fn a_refined_solver_is_solver_and_refinement() {
     assert_eq!((said(&solution, "constant"), said(&solution, "no mixture")), (1, 1));
 }
 
+/// A peak too many finds noise to fit, and lies upon another in more ways than one; its evidence tells it all the same.
+#[test]
+fn evidence_finds_the_number_of_peaks() {
+    let truths = [
+        (1e-3, vec![(0.4, 0.35, 1.0)]),
+        (1e-3, vec![(-0.9, 0.3, 0.8), (1.0, 0.4, 1.0)]),
+        (1e-4, vec![(-1.3, 0.25, 0.9), (0.2, 0.2, 1.0), (1.5, 0.35, 0.9)]),
+    ];
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    for (noise, list) in truths {
+        let (model, truth) = (model(noise), peaks(&list));
+        let prepared = FewPeaks::on(&grid()).prepare(&model).unwrap();
+        let exact = problem(&model, &truth);
+        for _ in 0..3 {
+            let draws = NoiseLevel::Uniform(noise).draw_many(60, 1, &mut rng).unwrap();
+            let data = exact.model().kernel() * nalgebra::DVector::from_vec(truth.weights());
+            let data: Vec<f64> = data.iter().zip(draws.iter()).map(|(g, e)| g + e).collect();
+            let noisy = exact.with_data(&data).unwrap();
+            let (refined, report) = prepared.refine(&noisy, &blurred(&truth)).unwrap();
+            assert_eq!(report.peaks.len(), list.len(), "{report}");
+            assert!(refined.spectrum().rse(&truth).unwrap() < 0.02);
+        }
+    }
+}
+
 #[test]
 fn odds_decide_between_mixtures_and_what_else() {
     let model = model(NOISE);
