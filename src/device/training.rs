@@ -21,7 +21,7 @@ use rand::Rng;
 ///
 /// # Errors
 /// Those of [`Backend::stepper`]; a validation set of another shape than the network or of another fingerprint than the
-/// training set's; patience without one; a device that fails.
+/// training set's, or seen through another front; patience without one; a device that fails.
 pub fn train_on<T: Real, N: Network<T>, B: Backend<T, N>>(
     backend: &B,
     network: N,
@@ -36,7 +36,7 @@ pub fn train_on<T: Real, N: Network<T>, B: Backend<T, N>>(
         check_len("validation", validation.data().nrows(), m, "the network's input")?;
         check_len("validation", validation.weights().nrows(), n, "the network's output")?;
     }
-    options.check_validation(Some(set.fingerprint()), validation)?;
+    options.check_validation(set, validation)?;
     let options = TrainOptions { batch: options.batch.min(set.len()), ..*options };
     let mut progress = Progress::new(set, network.parameters(), rng);
     let mut stepper = backend.stepper(network, set, &options)?;
