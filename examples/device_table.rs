@@ -18,9 +18,10 @@
 
 use fredholm::rand::{SeedableRng, rngs::ChaCha8Rng};
 use fredholm::{
-    Backend, Continuation, Cpu, FermionTime, ForwardModel, FrequencyGrid, Front, GaussianMixture,
-    Initialization, MaxEnt, NoiseLevel, Predictor, Real, Rlista, SoftThreshold, Stepper,
-    TrainOptions, TrainingSet, UnrolledArchitecture, Whitening,
+    AugmentedSet, Backend, Continuation, Cpu, FermionTime, ForwardModel, FrequencyGrid, Front,
+    GaussianMixture, Initialization, MaxEnt, NoiseLevel, Predictor, Real, Rlista, SampleStream,
+    SoftThreshold, Stepper, TrainOptions, TrainingSet, TrainingSource, UnrolledArchitecture,
+    Whitening,
 };
 use std::sync::Arc;
 use std::time::Instant;
@@ -92,17 +93,59 @@ fn time(seconds: f64, mut f: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
     Ok(times[times.len() / 2])
 }
 
+/// What a step trains on.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// A set on the device.
+    Set,
+    /// The same, with noise drawn there.
+    Noise,
+    /// Fresh samples, drawn on this machine.
+    Stream,
+}
+
+impl Kind {
+    fn source<T: Real>(
+        self,
+        m: usize,
+        n: usize,
+        count: usize,
+    ) -> Outcome<Box<dyn TrainingSource<T>>> {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let noise = NoiseLevel::Uniform(1e-5);
+        Ok(match self {
+            Kind::Set => Box::new(samples::<T>(m, n, count)?),
+            Kind::Noise => {
+                Box::new(AugmentedSet::new(&samples::<T>(m, n, count)?, None, &noise, &mut rng)?)
+            }
+            Kind::Stream => {
+                let (mixture, model) = (GaussianMixture::default(), model(m, n)?);
+                Box::new(SampleStream::new(&mixture, &model, None, &noise, count, &mut rng)?)
+            }
+        })
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Set => "",
+            Kind::Noise => ", fresh noise",
+            Kind::Stream => ", fresh samples from this machine",
+        }
+    }
+}
+
 /// Seconds of one training step: `together` of them are handed over at once, then waited for.
 fn step<T: Real, B: Backend<T, Rlista<T>>>(
     device: &B,
     (m, n, batch): (usize, usize, usize),
+    kind: Kind,
     together: usize,
     settings: &Settings,
 ) -> Outcome<Line> {
-    let set = samples::<T>(m, n, batch.max(1000))?;
+    let source = kind.source::<T>(m, n, batch.max(1000))?;
     let options = TrainOptions { batch, learning_rate: 1e-4, ..TrainOptions::default() };
-    let mut stepper = device.stepper(network::<T>(m, n, 10)?, &set, &options)?;
-    let order: Vec<usize> = (0..together * batch).map(|i| i % set.len()).collect();
+    let mut stepper = device.stepper(network::<T>(m, n, 10)?, &*source, &options)?;
+    let order: Vec<usize> = (0..together * batch).map(|i| i % source.epoch_len()).collect();
     let seconds = time(settings.seconds, || {
         stepper.run(&order)?;
         let loss = stepper.loss()?;
@@ -111,7 +154,7 @@ fn step<T: Real, B: Backend<T, Rlista<T>>>(
     let parameters = (10 * n * (n + m) + 10) as f64;
     let panels = (batch * (2 * m + 6 * 10 * n)) as f64;
     Ok(Line {
-        what: format!("training step, RLISTA-10, {n} x {m}, batch {batch}"),
+        what: format!("training step, RLISTA-10, {n} x {m}, batch {batch}{}", kind.name()),
         seconds: seconds / together as f64,
         flops: step_flops(m, n, 10) * batch as f64,
         bytes: (8.0 * parameters + panels) * size_of::<T>() as f64,
@@ -230,13 +273,16 @@ fn table<T: Real, B: Backend<T, Rlista<T>>>(device: &B, settings: &Settings) -> 
     let precision = if size_of::<T>() == 4 { "f32" } else { "f64" };
     head(&device.name(), precision);
     let show = |line: Outcome<Line>| show::<T>(line, settings);
-    show(step::<T, B>(device, (100, 50, 256), 100, settings));
+    for kind in [Kind::Set, Kind::Noise, Kind::Stream] {
+        show(step::<T, B>(device, (100, 50, 256), kind, 100, settings));
+    }
     if settings.small {
         return Ok(());
     }
-    show(step::<T, B>(device, (100, 50, 4096), 20, settings));
-    show(step::<T, B>(device, (400, 200, 2048), 10, settings));
-    show(step::<T, B>(device, (800, 400, 10_000), 5, settings));
+    show(step::<T, B>(device, (100, 50, 4096), Kind::Set, 20, settings));
+    show(step::<T, B>(device, (400, 200, 2048), Kind::Set, 10, settings));
+    show(step::<T, B>(device, (800, 400, 10_000), Kind::Set, 5, settings));
+    show(step::<T, B>(device, (800, 400, 10_000), Kind::Noise, 5, settings));
     for n in [100, 200, 400] {
         show(spectra::<T, B>(device, (2 * n, n), false, settings));
     }

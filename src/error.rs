@@ -167,8 +167,9 @@ pub enum Error {
     },
     /// More memory than a device has or lends.
     #[error(
-        "{device}: {what} need {bytes} bytes, {available} are to be had{}",
-        suggestion(*.batch)
+        "{device}: {what} need {bytes} bytes, {}{}",
+        to_be_had(*.available),
+        suggestion(*.batch, *.available)
     )]
     DeviceMemory {
         /// The backend.
@@ -177,9 +178,9 @@ pub enum Error {
         what: &'static str,
         /// Bytes it takes.
         bytes: u64,
-        /// Bytes there are.
-        available: u64,
-        /// A batch that fits, if one does.
+        /// Bytes there are, if that is known before they are asked for.
+        available: Option<u64>,
+        /// A batch that fits, if one does; where it is not known what there is, one that needs half as much.
         batch: Option<usize>,
     },
     /// A device that failed at its work.
@@ -291,9 +292,21 @@ fn axis(x: Option<f64>) -> String {
     x.map_or_else(String::new, |x| format!(", `x` = {x},"))
 }
 
+/// What a device has.
+fn to_be_had(available: Option<u64>) -> String {
+    match available {
+        Some(bytes) => format!("{bytes} are to be had"),
+        None => "which its driver refuses".into(),
+    }
+}
+
 /// A smaller batch, if one would do.
-fn suggestion(batch: Option<usize>) -> String {
-    batch.map_or_else(String::new, |batch| format!(": a batch of {batch} fits"))
+fn suggestion(batch: Option<usize>, available: Option<u64>) -> String {
+    match (batch, available) {
+        (None, _) => String::new(),
+        (Some(batch), Some(_)) => format!(": a batch of {batch} fits"),
+        (Some(batch), None) => format!(": try a batch of {batch}"),
+    }
 }
 
 /// An index as it stands behind a name.

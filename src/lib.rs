@@ -43,7 +43,7 @@
 //! | iterations of your own | [`FixedPointMap`], [`iterate`]; around any map [`Relaxed`], [`Accelerated`], [`Anderson`]; splittings [`Admm`], [`DouglasRachford`], [`PrimalDual`] |
 //! | derivatives of an answer | [`Sensitivity`] of maximum entropy; [`Adjoint`] of any [`DifferentiableMap`]'s fixed point |
 //! | networks | [`Rlista`], [`Unrolled`], [`Layer`], [`DenseNetwork`], [`ConvolutionNetwork`], [`Estimator`], [`TrainingSet`]; the linear yardstick [`Lmmse`]; after any of them [`DataConsistent`] |
-//! | another device | [`Backend`]: [`Cpu`], `Wgpu`, `Cuda`; a network trained there by [`train_on`]; a network of one's own there: [`DeviceNetwork`]; many spectra there: [`Continuation`] |
+//! | another device | [`Backend`]: [`Cpu`], `Wgpu`, `Cuda`; a network trained there by [`train_on`] or epoch by epoch ([`DeviceTraining`]); a network of one's own there: [`DeviceNetwork`]; many spectra there: [`Continuation`] |
 //! | spectra of few peaks | [`FewPeaks`]: refines any answer; with the method before it as one solver [`Refined`] |
 //! | error bars of an answer | [`Posterior`] of maximum entropy; [`Bootstrap`], [`Jackknife`] of any solver |
 //! | a self-energy | [`SelfEnergy`] |
@@ -123,7 +123,7 @@ pub use device::Cuda;
 pub use device::Wgpu;
 pub use device::{
     Backend, Continuation, Cpu, CpuPredictor, CpuStepper, DeviceActivation, DeviceNetwork,
-    Formulas, Operation, Plan, Predictor, Stepper, train_on,
+    DeviceTraining, Formulas, Operation, Plan, Predictor, Relaxation, Stepper, train_on,
 };
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 pub use device::{DevicePredictor, DeviceStepper};
@@ -197,8 +197,8 @@ pub use sparse::{
 };
 pub use spectrum::{DefaultModel, DefaultPeak, Peak, Spectrum};
 pub use synthetic::{
-    AugmentedSet, GaussianMixture, NoiseLevel, PeakRange, PeakSize, SampleStream, TrainingSet,
-    TrainingSource,
+    AugmentedSet, FreshNoise, GaussianMixture, NoiseLevel, PeakRange, PeakSize, Resident,
+    SampleStream, TrainingSet, TrainingSource,
 };
 pub use train::{
     Adam, AdamConfig, DepthProfile, DivergenceOrigin, EpochInfo, Estimator, Lmmse, Rlista,

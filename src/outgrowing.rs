@@ -58,13 +58,20 @@
 //!
 //! # Devices
 //!
-//! A network goes to a device as a [`Plan`](crate::Plan) of its operations, with parameters, Adam's moments and the
-//! whole training set. A step is a fixed list of some 60 launches for ten layers (samples gathered by their shuffled
-//! numbers, products, activations, loss, reverse mode, Adam); an epoch is that list repeated, recorded once as a CUDA
+//! A network goes to a device as a [`Plan`](crate::Plan) of its operations, with parameters, Adam's moments and its
+//! samples. A step is a fixed list of some 60 launches for ten layers (samples gathered by their shuffled
+//! numbers, their noise, products, activations, loss, reverse mode, Adam); an epoch is that list repeated, recorded once as a CUDA
 //! graph or submitted many steps at a time, and what comes back are the losses, once a run, and the parameters. Between two
 //! ranks of a run, or for an optimiser of your own, [`Stepper::gradient`](crate::Stepper::gradient) hands the
 //! gradient back.
 //!
+//! - *Samples.* A [`TrainingSet`](crate::TrainingSet) goes up whole. So does that of an
+//!   [`AugmentedSet`](crate::AugmentedSet), whose noise is drawn where it is used: σ, a range of σ or a covariance, behind
+//!   a front that may be told of it. It is a function of seed, step and sample, the same here and on every device. Any
+//!   other source, a [`SampleStream`](crate::SampleStream) for one, is drawn on this machine's threads while the device
+//!   works, and sent in slabs of 16 MB in `f32`: the same samples as here, none of them kept.
+//! - *Going on.* [`DeviceTraining`](crate::DeviceTraining) is a run epoch by epoch, with a state that any device or the
+//!   processor resumes, the same device with the same bits.
 //! - *Which.* `cuda` on NVIDIA devices: products by cuBLAS in true `f32` (no TF32) or `f64`. `wgpu` anywhere else: its
 //!   products are this crate's, in tiles of 64 × 64, and so slower than a maker's.
 //! - *When.* Sixty launches of two to five microseconds are 0.1 to 0.3 ms, in which such a device does some 10¹⁰
@@ -83,26 +90,30 @@
 //!   software device. Both agree there with the processor's engine, gradients and a hundred steps, to 10⁻⁴ in `f32`, and
 //!   `cuda` to 10⁻¹² in `f64`, which `wgpu` has not. `cargo run --release --features wgpu,cuda --example device_table
 //!   -- cuda` prints the table of steps, training and inference beside these floors.
-//! - *Not there.* Noise drawn anew at every step, streamed samples, learned relaxations and thresholds of each component.
+//! - *Not there.* Spectra drawn on the device itself.
 //!
 //! ## Maximum entropy on a device
 //!
 //! One block of threads walks the whole ladder of one spectrum, its dual and its Newton matrix in shared memory, and
 //! waits for no other spectrum. Rules for α are asked here; a second launch goes to the α that they chose, and this
 //! machine computes each answer and its certificate from the dual that comes back. Spectra go there in slabs that fit the
-//! device's free memory. Skilling's entropy alone: what else there is, is refused by name.
+//! device's free memory. Skilling's entropy and quadratic priors: what else there is, is refused by name.
 //!
 //! - *Work.* A Newton step with s active modes and n frequencies has n s² + n s operations for the Gram matrix, s³/3 for
 //!   Cholesky's factor, 2 s² + 4 n s + 25 n for solution, step, residuals and exponentials; each α has one more such step
-//!   for N_good and the prediction of the next, s³/3 for the trace, 4 n s for the certificate. At n = 50 with 100 times and σ = 10⁻⁵, 45 α to
-//!   10⁻⁸ take 1.84 steps each with 23 of 32 modes on average (counted on the processor): 6.2 · 10⁶ operations a spectrum.
+//!   for N_good and the prediction of the next, s³/3 for the trace, 4 n s for the certificate. At n = 50 with 100 times
+//!   and σ = 10⁻⁵, 45 α to 10⁻⁸ take 1.84 steps each with 23 of 32 modes on average (counted on the processor):
+//!   6.2 · 10⁶ operations a spectrum.
 //! - *Bytes.* Each α writes 9 figures, 90 numbers of the dual and 50 weights: 54 kB a spectrum, of which 21 kB come
 //!   back. The kernel's 32 kB are read again and again, from cache.
 //! - *Floor.* 100 000 spectra are 0.62 · 10¹² operations, 18 ms at the 34 TFLOP/s that an H200's maker states for `f64`
 //!   without tensor cores; 5.4 GB, 1.1 ms at 4.8 TB/s; 2.1 GB across the bus, 40 ms at 50 GB/s and some 0.3 s from memory
-//!   that is not pinned, which is what happens.
-//! - *Occupancy.* 14.0 kB of shared memory and 64 threads a block, 56 registers a thread (NVRTC 12.9 for `sm_90`): 14
-//!   blocks, 28 of 64 warps, on a multiprocessor. Some 10⁴ barriers between short stretches of work a ladder, not
+//!   that is not pinned, which is what happens. This machine's part, rule, answer and report, was measured at 40 µs a
+//!   spectrum and thread: 4 s for 100 000 on one thread, a quarter of a second on sixteen.
+//!   A kinetic prior adds N_ω numbers of the dual, a forward substitution of all active modes (4 n s) and one of a vector
+//!   to each step.
+//! - *Occupancy.* 14.4 kB of shared memory and 64 threads a block, 72 registers a thread (NVRTC 12.9 for `sm_90`): 14
+//!   blocks, 28 of 64 warps, on a multiprocessor; with a kinetic prior 33 kB, six blocks. Some 10⁴ barriers between short stretches of work a ladder, not
 //!   operations, are what it will wait for.
 //! - *Measured.* Nothing: it has never run on a GPU. On the emulated driver it agrees with the processor's answers
 //!   to 10⁻⁸ in L1 and in χ² along the ladder, for several rules, kernels and sizes, and the order in which threads run changes no bit.
@@ -148,5 +159,5 @@
 //! - *Time.* At 100 GFLOP/s, what one recent core does in `f32`, that is 56 minutes for the smaller, 2.5 days for the
 //!   larger, and four minutes of a thousand cores for it, a few per cent more with the sums (its 4.8 · 10⁶ parameters
 //!   take 3 ms a step, 256 samples 55 ms). A step of the smaller with 256 fresh samples was measured at 1.2 ms on one
-//!   core, draws included: 1.3 hours. A device that keeps 10 TFLOP/s busy needs 36 minutes for the larger, if samples are
-//!   drawn where it trains, which no backend does yet.
+//!   core, draws included: 1.3 hours. A device that keeps 10 TFLOP/s busy needs 36 minutes for the larger, if the
+//!   processor draws 460 000 samples a second for it: no backend draws spectra itself yet.

@@ -10,12 +10,13 @@ use fredholm::{
     Entropy, EpochInfo, Error, Estimator, FermionMatsubara, FermionTime, FewPeaks, FixedAlpha,
     ForwardModel, FrequencyGrid, FromFn, Front, FrontModes, GaussianMixture, Gcv, GroupNorm,
     Historic, Initialization, IterationOptions, Kernel, KineticSearch, Laplace, Layer,
-    LeastSquares, LineFit, Lmmse, MaxEnt, Measurement, MoreauEnvelope, NuclearNorm, PeakRange,
-    Plan, PlusQuadratic, PositiveNegativeEntropy, PrecomposedDiagonal, PrecomposedOrthogonal,
-    Predictor, PrimalDual, Problem, Prox, ProximalGradient, ProximalGradientMap, Scaled,
-    SeparableSum, Simplex, SoftThreshold, Solver, Spectrum, StackedOperator, SumRule, Thresholds,
-    TrainOptions, Training, TrainingSet, TrainingSource, Transformed, Translated, Unrolled,
-    UnrolledArchitecture, WeightedL1, Whitening, WithRows, train,
+    LeastSquares, LineFit, Lmmse, MaxEnt, Measurement, MoreauEnvelope, NuclearNorm, Operation,
+    PeakRange, Plan, PlusQuadratic, PositiveNegativeEntropy, PrecomposedDiagonal,
+    PrecomposedOrthogonal, Predictor, PrimalDual, Problem, Prox, ProximalGradient,
+    ProximalGradientMap, Scaled, SeparableSum, Simplex, SoftThreshold, Solver, Spectrum,
+    StackedOperator, SumRule, Thresholds, TrainOptions, Training, TrainingSet, TrainingSource,
+    Transformed, Translated, Unrolled, UnrolledArchitecture, WeightedL1, Whitening, WithRows,
+    train,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
@@ -665,12 +666,21 @@ fn networks_and_devices_that_do_not_fit() {
         let parameters = vec![0.5; shape.parameter_count().unwrap()];
         Unrolled::from_parameters(shape, SoftThreshold, parameters).unwrap()
     };
-    for shape in [
-        UnrolledArchitecture { thresholds: Thresholds::PerComponent, ..plain },
-        UnrolledArchitecture { learned_relaxation: true, ..plain },
-    ] {
-        says(&network(shape).plan().unwrap_err(), &["network", "device"]);
+    let thresholds = Thresholds::PerComponent;
+    let learned = UnrolledArchitecture { learned_relaxation: true, thresholds, ..plain };
+    let (learned, count) = (network(learned).plan().unwrap(), learned.parameter_count().unwrap());
+    assert!(learned.check(count).is_ok());
+    says(&learned.check(count - 1).unwrap_err(), &["plan", "parameters"]);
+    let domains = vec![(0..1, 1.0..=f64::NAN)];
+    let nowhere = Plan { domains, ..learned.clone() };
+    says(&nowhere.check(count).unwrap_err(), &["plan", "interval", "bounds"]);
+    let mut wide = learned;
+    for operation in &mut wide.operations {
+        if let Operation::Activation { thresholds, .. } = operation {
+            thresholds.end += 1;
+        }
     }
+    says(&wide.check(count).unwrap_err(), &["plan", "4", "3", "activation"]);
     let plan = network(plain).plan().unwrap();
     says(&plan.check(3).unwrap_err(), &["plan", "parameters"]);
     let operations = [&plan.operations[..], &plan.operations[..]].concat();

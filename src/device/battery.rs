@@ -3,14 +3,14 @@
 
 use super::engine::{Machine, Need, Open, Sizes};
 use super::interpreter::Interpreter;
-use super::launch::Launch;
-use super::{Backend, Cpu, Predictor, Stepper, train_on};
+use super::launch::{Launch, NONE};
+use super::{Backend, Cpu, DeviceTraining, Predictor, Stepper, train_on};
 use crate::error::Error;
 use crate::grid::FrequencyGrid;
 use crate::kernel::FermionTime;
 use crate::network::{
-    ConvolutionArchitecture, ConvolutionNetwork, DenseArchitecture, DenseNetwork, Head, Headed,
-    Initialization, Network, Unrolled, UnrolledArchitecture,
+    ConvolutionArchitecture, ConvolutionNetwork, DenseArchitecture, DenseNetwork, Front, Head,
+    Headed, Initialization, Network, Thresholds, Unrolled, UnrolledArchitecture,
 };
 use crate::noise::Whitening;
 use crate::problem::ForwardModel;
@@ -18,8 +18,11 @@ use crate::prox::{
     ElasticNet, Huber, NonNegative, OneSidedSoftThreshold, SoftThreshold, SquaredL2,
 };
 use crate::real::Real;
-use crate::synthetic::{GaussianMixture, NoiseLevel, TrainingSet};
-use crate::train::{AdamConfig, Schedule, TrainOptions, TrainingStatus, train};
+use crate::synthetic::{
+    AugmentedSet, GaussianMixture, NoiseLevel, SampleStream, TrainingSet, TrainingSource, normals,
+    uniform,
+};
+use crate::train::{AdamConfig, Schedule, TrainOptions, Training, TrainingStatus, train};
 use core::ops::ControlFlow;
 use rand::{SeedableRng, rngs::ChaCha8Rng};
 
@@ -29,17 +32,50 @@ pub(super) const SHAPE: (usize, usize) = (21, 13);
 const SAMPLES: usize = 150;
 const BATCH: usize = 37;
 
-/// Spectra of the usual kind, with their data.
-pub(super) fn samples<T: Real>(count: usize) -> TrainingSet<T> {
+/// The forward model of all samples.
+fn model() -> ForwardModel<f64> {
     let (m, n) = SHAPE;
     let tau: Vec<f64> = (0..m).map(|i| 8.0 * i as f64 / (m - 1) as f64).collect();
     let grid = FrequencyGrid::uniform(-3.0, 3.0, n).unwrap();
     let noise = Whitening::from_errors(&vec![1e-3; m]).unwrap();
-    let kernel = FermionTime::new(8.0).unwrap();
-    let model = ForwardModel::new(&kernel, &tau, &grid, noise).unwrap();
+    ForwardModel::new(&FermionTime::new(8.0).unwrap(), &tau, &grid, noise).unwrap()
+}
+
+/// Spectra of the usual kind, with their data.
+pub(super) fn samples<T: Real>(count: usize) -> TrainingSet<T> {
     let (mixture, noise) = (GaussianMixture::default(), NoiseLevel::Uniform(1e-3));
     let mut rng = ChaCha8Rng::seed_from_u64(7);
-    TrainingSet::generate(&mixture, &model, count, &noise, &mut rng).unwrap()
+    TrainingSet::generate(&mixture, &model(), count, &noise, &mut rng).unwrap()
+}
+
+/// Sources whose samples are drawn at every step: noise of every kind on samples that stay on a device, and streams.
+fn drawn_sources<T: Real>() -> Vec<Box<dyn TrainingSource<T>>> {
+    let (model, m) = (model(), SHAPE.0);
+    let mut rng = ChaCha8Rng::seed_from_u64(23);
+    let (mixture, silent) = (GaussianMixture::default(), NoiseLevel::Uniform(0.0));
+    let set = TrainingSet::<f64>::generate(&mixture, &model, 60, &silent, &mut rng).unwrap();
+    let front = Front::singular(model.kernel(), 6, set.data()).unwrap();
+    let told = front.clone().adaptive();
+    let tau: Vec<f64> = (0..m).map(|i| i as f64).collect();
+    let covariance = NoiseLevel::correlated(&tau, &vec![3e-3; m], 4.0).unwrap();
+    let range = NoiseLevel::LogUniform { least: 1e-4, largest: 1e-2 };
+    let per_datum = NoiseLevel::PerDatum((1..=m).map(|i| 1e-3 * i as f64).collect());
+    let kinds = [
+        (None, per_datum),
+        (None, range.clone()),
+        (None, covariance.clone()),
+        (Some(&front), NoiseLevel::Uniform(1e-3)),
+        (Some(&told), range.clone()),
+    ];
+    let mut sources: Vec<Box<dyn TrainingSource<T>>> = Vec::new();
+    for (front, noise) in kinds {
+        sources.push(Box::new(AugmentedSet::new(&set, front, &noise, &mut rng).unwrap()));
+    }
+    for (front, noise) in [(None, covariance), (Some(&told), range)] {
+        let stream = SampleStream::new(&mixture, &model, front, &noise, 60, &mut rng);
+        sources.push(Box::new(stream.unwrap()));
+    }
+    sources
 }
 
 fn options() -> TrainOptions {
@@ -137,6 +173,130 @@ pub(super) fn check<T: Real, N: Network<T> + Clone, B: Backend<T, N>>(
     assert_close(&what("parameters"), found.parameters(), expected.parameters(), tolerance);
 
     refusals(backend, network, &set);
+}
+
+/// Samples and noise drawn at every step are those of the crate's own engine: losses, gradient, and parameters
+/// after more steps than are sent at once.
+pub(super) fn drawn<T: Real, B: Backend<T, Unrolled<T, SoftThreshold>>>(
+    backend: &B,
+    tolerance: f64,
+) {
+    let options = TrainOptions { batch: 17, ..options() };
+    for (i, source) in drawn_sources::<T>().iter().enumerate() {
+        let what = |what: &str| format!("source {i} on {}: {what}", backend.name());
+        let architecture = UnrolledArchitecture::rlista(source.input_len(), SHAPE.1, 3);
+        let mut rng = ChaCha8Rng::seed_from_u64(29);
+        let network =
+            Unrolled::random(architecture, SoftThreshold, &Initialization::default(), &mut rng)
+                .unwrap();
+        let source = &**source;
+        let mut expected = Cpu.stepper(network.clone(), source, &options).unwrap();
+        let mut found = backend.stepper(network.clone(), source, &options).unwrap();
+        let order: Vec<usize> = (0..13 * 17).map(|i| 31 * i % 60).collect();
+        let mut gradients = [0, 1].map(|_| vec![T::zero(); network.parameters().len()]);
+        for part in [&order[..7 * 17], &order[7 * 17..]] {
+            found.run(part).unwrap();
+            expected.run(part).unwrap();
+            let [g, h] = &mut gradients;
+            let losses = [
+                (found.loss().unwrap(), expected.loss().unwrap()),
+                // Two batches and a remainder, all as at the next step.
+                (found.evaluate(&part[..39]).unwrap(), expected.evaluate(&part[..39]).unwrap()),
+                (
+                    found.gradient(&part[..17], g).unwrap(),
+                    expected.gradient(&part[..17], h).unwrap(),
+                ),
+            ];
+            let close =
+                |&(found, expected): &(f64, f64)| (found / expected - 1.0).abs() <= tolerance;
+            assert!(losses.iter().all(close), "{} {losses:?}", what("losses"));
+            assert_close(&what("gradient"), g, h, tolerance);
+        }
+        let (found, expected) = (found.finish().unwrap(), expected.finish().unwrap());
+        assert_close(&what("parameters"), found.parameters(), expected.parameters(), tolerance);
+    }
+}
+
+/// A run that is interrupted and goes on has the bits of one that is not, on the same device; the processor goes on
+/// from its state, too.
+pub(super) fn resumed<T: Real, B: Backend<T, Unrolled<T, SoftThreshold>>>(
+    backend: &B,
+    tolerance: f64,
+) {
+    let validation = samples::<T>(20);
+    let sources = drawn_sources::<T>();
+    // A stream without a front, and noise of σ drawn for every sample.
+    for source in [&*sources[5], &*sources[1]] {
+        let options = TrainOptions { epochs: 5, batch: 17, ..options() };
+        let network = learned(true, Thresholds::PerComponent);
+        let rng = || ChaCha8Rng::seed_from_u64(31);
+        let go_on = |_: &_| ControlFlow::Continue(());
+        let whole = train_on(
+            backend,
+            network.clone(),
+            source,
+            Some(&validation),
+            &options,
+            &mut rng(),
+            go_on,
+        )
+        .unwrap();
+        let mut first =
+            DeviceTraining::new(backend, network, source, &options, &mut rng()).unwrap();
+        first.epoch(Some(&validation)).unwrap();
+        first.epoch(Some(&validation)).unwrap();
+        let state = first.state().unwrap();
+        assert_eq!(state.epochs(), 2);
+        let then = DeviceTraining::resume(backend, state.clone(), source).unwrap();
+        let then = then.run(Some(&validation), go_on).unwrap();
+        assert_eq!(then.0.parameters(), whole.0.parameters());
+        assert_eq!(then.1, whole.1);
+        assert_eq!(then.1.epochs, 5);
+        let here = Training::resume(state, source).unwrap();
+        let here = here.run(source, Some(&validation), go_on).unwrap();
+        assert_close("resumed here", here.0.parameters(), whole.0.parameters(), tolerance);
+    }
+}
+
+/// Numbers drawn on a device are those of the generator, past the 32 bits of a step too.
+pub(super) fn draws<T: Real>(device: &impl Open<T>, tolerance: f64) {
+    const FEATURES: u32 = 6;
+    const BATCH: u32 = 300;
+    let numbers = (FEATURES * BATCH) as usize;
+    let need = |fixed| Need { fixed, per_sample: 0 };
+    let sizes = Sizes { batch: 1, arena: need(numbers), data: need(1), order: 2 * BATCH as usize };
+    let mut machine = device.open(&sizes, &[]).unwrap();
+    let order: Vec<u32> = (0..2 * BATCH).map(|i| (i * 7919) % 10_007).collect();
+    let (key, step) = ([5, 0x8000_0001], (7 << 32) - 1);
+    machine.write_order(&order, step).unwrap();
+    let noise = Launch::Noise {
+        key,
+        to: 0,
+        deviations: NONE,
+        features: FEATURES,
+        batch: BATCH,
+        by_step: true,
+        add: false,
+        least: T::lit(0.5),
+        spread: T::lit(3.0),
+    };
+    let program = machine.prepare(&[noise, Launch::Advance]).unwrap();
+    for i in 0..2 {
+        machine.run(&program, 1).unwrap();
+        let mut found = vec![T::zero(); numbers];
+        machine.read(0, &mut found).unwrap();
+        let mut expected = vec![T::zero(); numbers];
+        for b in 0..BATCH as usize {
+            let sample = order[i * BATCH as usize + b] as usize;
+            let mut draws = [0.0; FEATURES as usize];
+            normals(key, step + i, sample, &mut draws);
+            let sigma = 0.5 * (3.0 * uniform(key, step + i, sample)).exp();
+            for (f, draw) in draws.iter().enumerate() {
+                expected[f * BATCH as usize + b] = T::lit(sigma * draw);
+            }
+        }
+        assert_close("draws", &found, &expected, tolerance);
+    }
 }
 
 /// Bad input is named, and a loss that is not finite ends a run with sound weights.
@@ -255,6 +415,18 @@ pub(super) fn unrolled<T: Real, P: crate::prox::Prox<T>>(prox: P, eta: f64) -> U
     Unrolled::random(architecture, prox, &initialization, &mut rng).unwrap()
 }
 
+/// The same with relaxations or many thresholds that are learned.
+fn learned<T: Real>(
+    learned_relaxation: bool,
+    thresholds: Thresholds,
+) -> Unrolled<T, SoftThreshold> {
+    let plain = unrolled::<T, _>(SoftThreshold, 0.5).architecture();
+    let architecture = UnrolledArchitecture { learned_relaxation, thresholds, ..plain };
+    let initialization = Initialization { threshold: 2e-2, ..Initialization::default() };
+    let mut rng = ChaCha8Rng::seed_from_u64(19);
+    Unrolled::random(architecture, SoftThreshold, &initialization, &mut rng).unwrap()
+}
+
 fn dense<T: Real>() -> DenseNetwork<T> {
     let shape = DenseArchitecture::fcn(SHAPE.0, SHAPE.1, 3, 19);
     let mut rng = ChaCha8Rng::seed_from_u64(13);
@@ -277,6 +449,12 @@ macro_rules! every_network {
     ($check:ident) => {
         $check!(SoftThreshold, unrolled(SoftThreshold, 0.5));
         $check!(SoftThreshold, unrolled(SoftThreshold, 1.0));
+        $check!(SoftThreshold, learned(true, Thresholds::Shared));
+        $check!(SoftThreshold, learned(false, Thresholds::PerComponent));
+        $check!(
+            SoftThreshold,
+            Headed::new(learned(true, Thresholds::PerComponent), Head::Normalised)
+        );
         $check!(
             OneSidedSoftThreshold,
             Headed::new(unrolled(OneSidedSoftThreshold, 0.5), Head::Normalised)
@@ -302,6 +480,9 @@ pub(super) fn interpreter<T: Real>(tolerance: f64) {
     every_network!(run);
     turns::<T>(&Interpreter(NonNegative));
     best::<T, _>(&Interpreter(SoftThreshold), tolerance);
+    drawn::<T, _>(&Interpreter(SoftThreshold), tolerance);
+    draws::<T>(&Interpreter(NonNegative), tolerance);
+    resumed::<T, _>(&Interpreter(SoftThreshold), tolerance);
 }
 
 /// The battery of a device.
@@ -317,6 +498,9 @@ macro_rules! battery {
         every_network!(run);
         turns::<T>($device);
         best::<T, _>($device, $tolerance);
+        drawn::<T, _>($device, $tolerance);
+        draws::<T>($device, $tolerance);
+        resumed::<T, _>($device, $tolerance);
     }};
 }
 
@@ -357,4 +541,20 @@ fn on_the_cpu_it_is_the_training_loop() {
     assert_eq!(a.unwrap(), b.unwrap());
     assert_eq!(first, second);
     assert_eq!(first.len(), 6);
+    // Of samples drawn at every step too.
+    let options = TrainOptions { patience: None, ..options };
+    for source in drawn_sources::<f32>() {
+        let (source, go_on) = (&*source, |_: &_| ControlFlow::Continue(()));
+        let shape = UnrolledArchitecture::rlista(source.input_len(), SHAPE.1, 3);
+        let rng = || ChaCha8Rng::seed_from_u64(5);
+        let network =
+            Unrolled::random(shape, SoftThreshold, &Initialization::default(), &mut rng()).unwrap();
+        let a = train_on(&Cpu, network.clone(), source, None, &options, &mut rng(), go_on).unwrap();
+        let b = train(network.clone(), source, None, &options, &mut rng(), go_on).unwrap();
+        assert_eq!(a, b);
+        assert_eq!(a.1.epochs, 6);
+        let far = TrainOptions { learning_rate: 1e30, ..options };
+        let (_, report) = train_on(&Cpu, network, source, None, &far, &mut rng(), go_on).unwrap();
+        assert!(matches!(report.status, TrainingStatus::Diverged { .. }), "{report:?}");
+    }
 }

@@ -6,8 +6,9 @@ use crate::maxent::PreparedMaxEnt;
 use crate::network::Network;
 use crate::real::Real;
 use crate::solution::Solution;
-use crate::synthetic::TrainingSet;
-use crate::train::{TrainOptions, Trainer, checked_estimates};
+use crate::synthetic::{TrainingSource, draw};
+use crate::train::{Adam, TrainOptions, Trainer, checked_estimates, estimates};
+use core::fmt;
 use nalgebra::DMatrix;
 
 /// This machine's cores: every network in every precision, and maximum entropy.
@@ -15,12 +16,17 @@ use nalgebra::DMatrix;
 pub struct Cpu;
 
 /// A [`Trainer`] with its samples.
-#[derive(Debug)]
 pub struct CpuStepper<'s, T: Real, N: Network<T>> {
     trainer: Trainer<T, N>,
-    set: &'s TrainingSet<T>,
+    source: &'s dyn TrainingSource<T>,
     /// Sum and number of the losses not asked for yet.
     losses: (f64, usize),
+}
+
+impl<T: Real, N: Network<T>> fmt::Debug for CpuStepper<'_, T, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CpuStepper").field("trainer", &self.trainer).finish_non_exhaustive()
+    }
 }
 
 /// A network that answers where it is.
@@ -43,12 +49,12 @@ impl<T: Real, N: Network<T>> Backend<T, N> for Cpu {
     fn stepper<'s>(
         &self,
         network: N,
-        set: &'s TrainingSet<T>,
+        source: &'s dyn TrainingSource<T>,
         options: &TrainOptions,
     ) -> Result<CpuStepper<'s, T, N>> {
         let trainer = Trainer::new(network, *options)?;
-        trainer.check(set)?;
-        Ok(CpuStepper { trainer, set, losses: (0.0, 0) })
+        trainer.check(source)?;
+        Ok(CpuStepper { trainer, source, losses: (0.0, 0) })
     }
 
     fn predictor<'n>(&self, network: &'n N, batch: usize) -> Result<CpuPredictor<'n, N>>
@@ -59,6 +65,9 @@ impl<T: Real, N: Network<T>> Backend<T, N> for Cpu {
         Ok(CpuPredictor { network })
     }
 }
+
+/// Samples evaluated together.
+const TOGETHER: usize = 4096;
 
 /// The network's answers, after a check of the data.
 fn predict<T: Real, N: Network<T>>(network: &N, data: &DMatrix<T>) -> Result<DMatrix<T>> {
@@ -88,9 +97,9 @@ impl<T: Real, N: Network<T>> Stepper<T, N> for CpuStepper<'_, T, N> {
     }
 
     fn run(&mut self, order: &[usize]) -> Result<()> {
-        check_samples(order, self.set.len())?;
+        check_samples(order, self.source.epoch_len())?;
         for samples in order.chunks_exact(self.options().batch) {
-            self.losses.0 += self.trainer.step(self.set, samples)?;
+            self.losses.0 += self.trainer.step(self.source, samples)?;
             self.losses.1 += 1;
         }
         Ok(())
@@ -103,19 +112,36 @@ impl<T: Real, N: Network<T>> Stepper<T, N> for CpuStepper<'_, T, N> {
 
     fn evaluate(&mut self, samples: &[usize]) -> Result<f64> {
         check_not_empty("samples", samples.len(), 1)?;
-        check_samples(samples, self.set.len())?;
-        let answers = predict(self.trainer.network(), &self.set.data().select_columns(samples))?;
-        let errors = answers.column_iter().zip(samples).map(|(a, &s)| {
-            let squares =
-                a.iter().zip(self.set.sample(s).1).map(|(&a, &t)| (a - t).as_f64().powi(2));
-            squares.sum::<f64>().sqrt()
-        });
-        Ok(errors.sum::<f64>() / samples.len() as f64)
+        let (source, network) = (self.source, self.trainer.network());
+        check_samples(samples, source.epoch_len())?;
+        let mut total = 0.0;
+        for samples in samples.chunks(TOGETHER) {
+            let count = samples.len();
+            let mut data = DMatrix::zeros(source.input_len(), count);
+            let mut weights = DMatrix::zeros(source.output_len(), count);
+            let (to, and) = (data.as_mut_slice(), weights.as_mut_slice());
+            draw(source, self.trainer.steps(), count, samples, to, and);
+            let answers = estimates(network, &data);
+            let errors = answers.column_iter().zip(weights.column_iter()).map(|(a, t)| {
+                let squares = a.iter().zip(t.iter()).map(|(&a, &t)| (a - t).as_f64().powi(2));
+                squares.sum::<f64>().sqrt()
+            });
+            total += errors.sum::<f64>();
+        }
+        Ok(total / samples.len() as f64)
     }
 
     fn gradient(&mut self, samples: &[usize], gradient: &mut [T]) -> Result<f64> {
         check_len("samples", samples.len(), self.options().batch, "a batch")?;
-        self.trainer.gradient(self.set, samples, gradient)
+        self.trainer.gradient(self.source, samples, gradient)
+    }
+
+    fn optimizer(&mut self) -> Result<Adam<T>> {
+        Ok(self.trainer.adam().clone())
+    }
+
+    fn restore(&mut self, optimizer: &Adam<T>, steps: usize) -> Result<()> {
+        self.trainer.restore(optimizer.clone(), steps)
     }
 
     fn network(&mut self) -> Result<&N> {
@@ -135,7 +161,7 @@ pub(super) fn check_samples(samples: &[usize], count: usize) -> Result<()> {
             argument: "samples",
             index,
             value: samples[index] as f64,
-            expected: "a sample of the set",
+            expected: "a sample of the source",
         }),
     }
 }

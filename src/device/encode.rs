@@ -13,6 +13,8 @@ const TILE: u32 = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Kernel {
     Gather,
+    Noise,
+    Tell,
     Product,
     FillRows,
     SumRows,
@@ -27,7 +29,7 @@ pub(super) enum Kernel {
     Overlap,
     AddScaled,
     Adam,
-    Project,
+    Clamp,
     Advance,
 }
 
@@ -57,6 +59,19 @@ impl<T: Real> Launch<T> {
                 &[source, features, to, batch, flag(ordered)],
                 &[],
                 (elementwise(features * batch), 1),
+            ),
+            Noise { key, to, deviations, features, batch, by_step, add, least, spread } => encoded(
+                Kernel::Noise,
+                &[key[0], key[1], to, deviations, features, batch, flag(by_step), flag(add)],
+                &[least, spread],
+                // A thread draws four numbers.
+                (elementwise(features.div_ceil(4) * batch), 1),
+            ),
+            Tell { key, to, variances, features, batch, by_step, least, spread } => encoded(
+                Kernel::Tell,
+                &[key[0], key[1], to, variances, features, batch, flag(by_step)],
+                &[least, spread],
+                (elementwise(batch), 1),
             ),
             Product { m, n, k, a, b, c, accumulate } => encoded(
                 Kernel::Product,
@@ -89,29 +104,51 @@ impl<T: Real> Launch<T> {
                 &[scale],
                 (rows.clamp(1, MOST), 1),
             ),
-            Activate { activation, z, before, out, theta, count, relaxation } => encoded(
-                Kernel::Activate(activation),
-                &[z, before, out, theta, count],
-                &[relaxation],
-                (elementwise(count), 1),
-            ),
+            Activate { activation, z, before, out, theta, span, eta, count, relaxation } => {
+                encoded(
+                    Kernel::Activate(activation),
+                    &[z, before, out, theta, span, eta, count],
+                    &[relaxation],
+                    (elementwise(count), 1),
+                )
+            }
             ActivateBack {
                 activation,
                 z,
+                before,
                 delta,
                 d_z,
                 d_before,
                 add,
                 theta,
-                partials,
-                groups,
+                span,
+                eta,
+                d_theta,
+                d_eta,
+                segment,
+                segments,
                 count,
                 relaxation,
             } => encoded(
                 Kernel::ActivateBack(activation),
-                &[z, delta, d_z, d_before, flag(add), theta, partials, count],
+                &[
+                    z,
+                    before,
+                    delta,
+                    d_z,
+                    d_before,
+                    flag(add),
+                    theta,
+                    span,
+                    eta,
+                    d_theta,
+                    d_eta,
+                    segment,
+                    segments,
+                    count,
+                ],
                 &[relaxation],
-                (groups, 1),
+                (segments.clamp(1, MOST), 1),
             ),
             HeadForward { head, z, out, inverse, rows, batch } => encoded(
                 if head == Head::Softmax { Kernel::Softmax } else { Kernel::Normalise },
@@ -160,8 +197,8 @@ impl<T: Real> Launch<T> {
                 &[beta1, beta2, epsilon],
                 (elementwise(count), 1),
             ),
-            Project { at, count } => {
-                encoded(Kernel::Project, &[at, count], &[], (elementwise(count), 1))
+            Clamp { at, count, least, largest } => {
+                encoded(Kernel::Clamp, &[at, count], &[least, largest], (elementwise(count), 1))
             }
             Advance => encoded(Kernel::Advance, &[], &[], (1, 1)),
         }

@@ -13,8 +13,8 @@ use super::plan::{DeviceNetwork, Plan};
 use super::{Predictor, Stepper};
 use crate::error::{Error, Result, check_finite, check_len, check_not_empty, check_range};
 use crate::real::Real;
-use crate::synthetic::TrainingSet;
-use crate::train::TrainOptions;
+use crate::synthetic::{Resident, TrainingSource, draw};
+use crate::train::{Adam, TrainOptions};
 use core::fmt;
 use core::ops::Range;
 use nalgebra::DMatrix;
@@ -33,8 +33,9 @@ pub trait Machine<T: Real> {
     /// Writes numbers into the samples.
     fn write_data(&mut self, at: usize, values: &[T]) -> Result<()>;
 
-    /// Writes the numbers of the samples of the steps to come, and begins with the first.
-    fn write_order(&mut self, order: &[u32]) -> Result<()>;
+    /// Writes the numbers of the samples of the steps to come, of which the first is step number `step` of the run,
+    /// and begins with it.
+    fn write_order(&mut self, order: &[u32], step: usize) -> Result<()>;
 
     /// Makes launches ready.
     fn prepare(&mut self, launches: &[Launch<T>]) -> Result<Self::Program>;
@@ -97,12 +98,32 @@ impl Sizes {
                     device,
                     what,
                     bytes: bytes(numbers),
-                    available: bytes(most),
+                    available: Some(bytes(most)),
                     batch: (batch > 0).then_some(batch),
                 });
             }
         }
         Ok(())
+    }
+}
+
+/// What a driver refuses that was thought to fit.
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+impl Sizes {
+    /// The error that says so, and a batch that needs half as much.
+    pub(crate) fn refused<T>(&self, device: &'static str) -> Error {
+        let bytes = |need: &Need| need.total(self.batch).saturating_mul(size_of::<T>()) as u64;
+        let all = bytes(&self.arena).saturating_add(bytes(&self.data));
+        let half = (all / 2) as usize / size_of::<T>();
+        let left = half.saturating_sub(self.arena.fixed.saturating_add(self.data.fixed));
+        let batch = left / (self.arena.per_sample.saturating_add(self.data.per_sample)).max(1);
+        Error::DeviceMemory {
+            device,
+            what: "parameters, panels and samples",
+            bytes: all,
+            available: None,
+            batch: (batch > 0).then_some(batch),
+        }
     }
 }
 
@@ -115,6 +136,8 @@ pub(crate) trait Open<T: Real> {
 
 /// Steps in one run, for which coefficients and losses have room.
 const STEPS: usize = 4096;
+/// Numbers of the samples that are sent at once, unless a single batch has more.
+const SLAB: usize = 4 << 20;
 
 /// A network that answers on a device.
 pub struct DevicePredictor<T: Real, M: Machine<T>> {
@@ -136,7 +159,7 @@ impl<T: Real, M: Machine<T>> DevicePredictor<T, M> {
     ) -> Result<Self> {
         check_not_empty("batch", batch, 1)?;
         let Checked { plan, count, .. } = Checked::new(network)?;
-        let layout = Layout::new(&plan, count, batch, 0, false)?;
+        let layout = Layout::new(&plan, count, batch, 0, false, None)?;
         let data = Need { fixed: 0, per_sample: plan.input };
         let sizes = Sizes { batch, arena: layout.need(), data, order: batch };
         let mut machine = device.open(&sizes, &plan.activations)?;
@@ -176,7 +199,7 @@ fn prediction<T: Real, M: Machine<T>>(
     staging: usize,
 ) -> Result<M::Program> {
     let mut lowering = Lowering::new(plan, layout);
-    lowering.gather(staging, false);
+    lowering.gather(staging, plan.input, false);
     lowering.forward();
     machine.prepare(&lowering.launches)
 }
@@ -206,12 +229,14 @@ impl<T: Real, M: Machine<T>> Predictor<T> for DevicePredictor<T, M> {
 }
 
 /// A network in training on a device.
-pub struct DeviceStepper<T: Real, N, M: Machine<T>> {
+pub struct DeviceStepper<'s, T: Real, N, M: Machine<T>> {
     network: N,
     options: TrainOptions,
     predictor: DevicePredictor<T, M>,
-    /// Samples of the set.
+    /// Samples of an epoch.
     samples: usize,
+    /// Where they do not stay on the device.
+    stream: Option<Stream<'s, T>>,
     step: M::Program,
     gradient: M::Program,
     evaluation: M::Program,
@@ -223,46 +248,83 @@ pub struct DeviceStepper<T: Real, N, M: Machine<T>> {
     order: Vec<u32>,
 }
 
-impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> DeviceStepper<T, N, M> {
+/// Samples drawn on this machine for the steps to come.
+struct Stream<'s, T> {
+    source: &'s dyn TrainingSource<T>,
+    data: Vec<T>,
+    weights: Vec<T>,
+}
+
+impl<T: Real> Stream<'_, T> {
+    /// Draws these samples, each `batch` of them for a step of its own, the first for step `first`.
+    fn draw(&mut self, first: usize, batch: usize, samples: &[usize]) {
+        self.data.resize(samples.len() * self.source.input_len(), T::zero());
+        self.weights.resize(samples.len() * self.source.output_len(), T::zero());
+        draw(self.source, first, batch, samples, &mut self.data, &mut self.weights);
+    }
+}
+
+impl<'s, T: Real, N: DeviceNetwork<T>, M: Machine<T>> DeviceStepper<'s, T, N, M> {
     pub(super) fn new(
         device: &impl Open<T, Machine = M>,
         network: N,
-        set: &TrainingSet<T>,
+        source: &'s dyn TrainingSource<T>,
         options: &TrainOptions,
     ) -> Result<Self> {
         options.validate()?;
         let Checked { plan, count, penalised } = Checked::new(&network)?;
-        check_len("data", set.data().nrows(), plan.input, "the network's input")?;
-        check_len("weights", set.weights().nrows(), plan.output.len(), "the network's output")?;
-        let batch = options.batch;
-        let steps = set.len().div_ceil(batch).clamp(1, STEPS);
-        let layout = Layout::new(&plan, count, batch, steps, true)?;
-        let (data, weights) = (set.data().as_slice(), set.weights().as_slice());
-        let staging = data.len() + weights.len();
-        let sizes = Sizes {
-            batch,
-            arena: layout.need(),
-            data: Need { fixed: staging, per_sample: plan.input },
-            order: steps.saturating_mul(batch),
+        check_len("data", source.input_len(), plan.input, "the network's input")?;
+        check_len("weights", source.output_len(), plan.output.len(), "the network's output")?;
+        let (batch, samples, n) = (options.batch, source.epoch_len(), plan.output.len());
+        let resident = source.resident();
+        let noise = resident.and_then(|Resident { noise, .. }| noise);
+        let m = resident.map_or(plan.input, |Resident { set, .. }| set.data().nrows());
+        let mut steps = samples.div_ceil(batch).clamp(1, STEPS);
+        let data = if resident.is_some() {
+            Need { fixed: samples.saturating_mul(m + n), per_sample: plan.input }
+        } else {
+            // A batch at least; several if they fit into a slab.
+            steps = steps.min(SLAB / batch.saturating_mul(m + n)).max(1);
+            Need { fixed: 0, per_sample: steps * (m + n) + plan.input }
         };
+        let layout = Layout::new(&plan, count, batch, steps, true, noise)?;
+        let order = steps.saturating_mul(batch);
+        let sizes = Sizes { batch, arena: layout.need(), data, order };
         let mut machine = device.open(&sizes, &plan.activations)?;
         machine.write(layout.parameters, network.parameters())?;
-        machine.write_data(0, data)?;
-        machine.write_data(data.len(), weights)?;
+        let places = if resident.is_some() { samples } else { order };
+        let weights = places * m;
+        let stream = match resident {
+            Some(Resident { set, .. }) => {
+                machine.write_data(0, set.data().as_slice())?;
+                machine.write_data(weights, set.weights().as_slice())?;
+                None
+            }
+            None => Some(Stream { source, data: Vec::new(), weights: Vec::new() }),
+        };
+        if let Some(noise) = noise {
+            layout.write_noise(noise, |at, values| machine.write(at, values))?;
+        }
 
-        let mut lowering = Lowering::new(&plan, &layout);
-        lowering.gather(0, true);
-        lowering.gather_target(data.len());
-        lowering.forward();
-        lowering.loss();
-        let mut evaluation = lowering.launches.clone();
-        evaluation.push(Launch::Advance);
+        let programs = [true, false].map(|by_step| {
+            let mut lowering = Lowering::new(&plan, &layout);
+            lowering.gather(0, m, true);
+            if let Some(noise) = noise {
+                lowering.noise(noise, by_step);
+            }
+            lowering.gather_target(weights);
+            lowering.forward();
+            lowering.loss();
+            lowering
+        });
+        let [mut lowering, mut evaluation] = programs;
+        evaluation.launches.push(Launch::Advance);
         lowering.backward(options.l2, &penalised);
-        let gradient = lowering.launches.clone();
+        let gradient = machine.prepare(&lowering.launches)?;
         lowering.update(count, options);
         let step = machine.prepare(&lowering.launches)?;
-        let gradient = machine.prepare(&gradient)?;
-        let evaluation = machine.prepare(&evaluation)?;
+        let evaluation = machine.prepare(&evaluation.launches)?;
+        let staging = places * (m + n);
         let program = prediction(&mut machine, &plan, &layout, staging)?;
         let predictor =
             DevicePredictor { plan, layout, machine, program, staging, buffer: Vec::new() };
@@ -270,7 +332,8 @@ impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> DeviceStepper<T, N, M> {
             network,
             options: *options,
             predictor,
-            samples: set.len(),
+            samples,
+            stream,
             step,
             gradient,
             evaluation,
@@ -281,11 +344,27 @@ impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> DeviceStepper<T, N, M> {
         })
     }
 
-    /// Hands the numbers of the samples of the next steps to the device.
-    fn write_order(&mut self, samples: &[usize]) -> Result<()> {
+    /// Makes these samples ready on the device, as many batches as it holds at most, the last filled up with the
+    /// first sample: each as it is at a step of its own where they are `steps`, else all as at the next step. Reads
+    /// the losses of the last run before they are overwritten.
+    fn stage(&mut self, samples: &[usize], steps: bool) -> Result<()> {
+        let batch = self.options.batch;
         self.order.clear();
-        self.order.extend(samples.iter().map(|&s| s as u32));
-        self.predictor.machine.write_order(&self.order)
+        if let Some(stream) = &mut self.stream {
+            // While the device works on the steps before.
+            stream.draw(self.steps, if steps { batch } else { samples.len() }, samples);
+            self.order.extend((0..).take(samples.len()));
+        } else {
+            self.order.extend(samples.iter().map(|&s| s as u32));
+        }
+        self.collect()?;
+        let DevicePredictor { machine, layout, plan, .. } = &mut self.predictor;
+        if let Some(Stream { data, weights, .. }) = &self.stream {
+            machine.write_data(0, data)?;
+            machine.write_data(layout.steps * batch * plan.input, weights)?;
+        }
+        self.order.resize(samples.len().next_multiple_of(batch), self.order[0]);
+        machine.write_order(&self.order, self.steps)
     }
 
     /// Reads the losses of the last run.
@@ -311,13 +390,13 @@ impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> DeviceStepper<T, N, M> {
     }
 }
 
-impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> Predictor<T> for DeviceStepper<T, N, M> {
+impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> Predictor<T> for DeviceStepper<'_, T, N, M> {
     fn predict(&mut self, data: &DMatrix<T>) -> Result<DMatrix<T>> {
         self.predictor.predict(data)
     }
 }
 
-impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> Stepper<T, N> for DeviceStepper<T, N, M> {
+impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> Stepper<T, N> for DeviceStepper<'_, T, N, M> {
     fn options(&self) -> &TrainOptions {
         &self.options
     }
@@ -331,8 +410,7 @@ impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> Stepper<T, N> for DeviceSteppe
         let (batch, capacity) = (self.options.batch, self.predictor.layout.steps);
         let whole = &order[..order.len() / batch * batch];
         for part in whole.chunks(capacity * batch) {
-            self.collect()?;
-            self.write_order(part)?;
+            self.stage(part, true)?;
             let count = part.len() / batch;
             let coefficients: Vec<T> = (0..count).flat_map(|s| self.coefficients(s)).collect();
             let DevicePredictor { machine, layout, .. } = &mut self.predictor;
@@ -353,20 +431,17 @@ impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> Stepper<T, N> for DeviceSteppe
     fn evaluate(&mut self, samples: &[usize]) -> Result<f64> {
         check_not_empty("samples", samples.len(), 1)?;
         self.check(samples)?;
-        self.collect()?;
         let (batch, capacity) = (self.options.batch, self.predictor.layout.steps);
         let (whole, rest) = samples.split_at(samples.len() / batch * batch);
         let mut total = 0.0;
         for part in whole.chunks(capacity * batch) {
-            self.write_order(part)?;
+            self.stage(part, false)?;
             let count = part.len() / batch;
             self.predictor.machine.run(&self.evaluation, count)?;
             total += self.read_losses(count)?.0 * batch as f64;
         }
         if !rest.is_empty() {
-            let mut padded = rest.to_vec();
-            padded.resize(batch, rest[0]);
-            self.write_order(&padded)?;
+            self.stage(rest, false)?;
             let mut errors = vec![T::zero(); rest.len()];
             let DevicePredictor { machine, layout, .. } = &mut self.predictor;
             machine.run(&self.evaluation, 1)?;
@@ -381,12 +456,30 @@ impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> Stepper<T, N> for DeviceSteppe
         let count = self.network.parameters().len();
         check_len("gradient", gradient.len(), count, "the network's parameters")?;
         self.check(samples)?;
-        self.collect()?;
-        self.write_order(samples)?;
+        self.stage(samples, false)?;
         let DevicePredictor { machine, layout, .. } = &mut self.predictor;
         machine.run(&self.gradient, 1)?;
         machine.read(layout.gradient, gradient)?;
         Ok(self.read_losses(1)?.0)
+    }
+
+    fn optimizer(&mut self) -> Result<Adam<T>> {
+        let count = self.network.parameters().len();
+        let (mut m, mut v) = (vec![T::zero(); count], vec![T::zero(); count]);
+        let DevicePredictor { machine, layout, .. } = &mut self.predictor;
+        machine.read(layout.m, &mut m)?;
+        machine.read(layout.v, &mut v)?;
+        Ok(Adam::after(self.options.adam, m, v, self.steps))
+    }
+
+    fn restore(&mut self, optimizer: &Adam<T>, steps: usize) -> Result<()> {
+        optimizer.check(self.network.parameters().len())?;
+        let (m, v) = optimizer.moments();
+        let DevicePredictor { machine, layout, .. } = &mut self.predictor;
+        machine.write(layout.m, m)?;
+        machine.write(layout.v, v)?;
+        self.steps = steps;
+        Ok(())
     }
 
     fn network(&mut self) -> Result<&N> {
@@ -401,7 +494,7 @@ impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> Stepper<T, N> for DeviceSteppe
     }
 }
 
-impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> DeviceStepper<T, N, M> {
+impl<T: Real, N: DeviceNetwork<T>, M: Machine<T>> DeviceStepper<'_, T, N, M> {
     /// Adam's rate and correction `ahead` steps from now.
     fn coefficients(&self, ahead: usize) -> [T; 2] {
         let TrainOptions { adam, learning_rate, schedule, .. } = &self.options;
@@ -419,7 +512,7 @@ impl<T: Real, M: Machine<T>> fmt::Debug for DevicePredictor<T, M> {
     }
 }
 
-impl<T: Real, N, M: Machine<T>> fmt::Debug for DeviceStepper<T, N, M> {
+impl<T: Real, N, M: Machine<T>> fmt::Debug for DeviceStepper<'_, T, N, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DeviceStepper")
             .field("options", &self.options)

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::network::Head;
 use crate::prox::Prox;
 use crate::real::Real;
-use crate::synthetic::TrainingSet;
+use crate::synthetic::{TrainingSource, normals, uniform};
 use crate::train::TrainOptions;
 
 /// A device made of loops, for networks whose activations are all this one.
@@ -19,7 +19,9 @@ pub(super) struct Loops<T, P> {
     arena: Vec<T>,
     data: Vec<T>,
     order: Vec<u32>,
+    /// The number of the step in the order, and that of the first.
     step: usize,
+    first: usize,
     prox: P,
 }
 
@@ -33,13 +35,14 @@ impl<T: Real, P: Prox<T> + Clone> Open<T> for Interpreter<P> {
             data: vec![T::zero(); sizes.data.total(sizes.batch)],
             order: vec![0; sizes.order],
             step: 0,
+            first: 0,
             prox: self.0.clone(),
         })
     }
 }
 
 impl<T: Real, N: DeviceNetwork<T>, P: Prox<T> + Clone> Backend<T, N> for Interpreter<P> {
-    type Stepper<'s> = DeviceStepper<T, N, Loops<T, P>>;
+    type Stepper<'s> = DeviceStepper<'s, T, N, Loops<T, P>>;
     type Predictor<'n>
         = DevicePredictor<T, Loops<T, P>>
     where
@@ -52,10 +55,10 @@ impl<T: Real, N: DeviceNetwork<T>, P: Prox<T> + Clone> Backend<T, N> for Interpr
     fn stepper<'s>(
         &self,
         network: N,
-        set: &'s TrainingSet<T>,
+        source: &'s dyn TrainingSource<T>,
         options: &TrainOptions,
     ) -> Result<Self::Stepper<'s>> {
-        DeviceStepper::new(self, network, set, options)
+        DeviceStepper::new(self, network, source, options)
     }
 
     fn predictor<'n>(&self, network: &'n N, batch: usize) -> Result<Self::Predictor<'n>>
@@ -84,9 +87,9 @@ impl<T: Real, P: Prox<T>> Machine<T> for Loops<T, P> {
         Ok(())
     }
 
-    fn write_order(&mut self, order: &[u32]) -> Result<()> {
+    fn write_order(&mut self, order: &[u32], step: usize) -> Result<()> {
         self.order[..order.len()].copy_from_slice(order);
-        self.step = 0;
+        (self.step, self.first) = (0, step);
         Ok(())
     }
 
@@ -107,8 +110,15 @@ impl<T: Real, P: Prox<T>> Loops<T, P> {
         self.arena[(m.at + i * m.row + j * m.column) as usize]
     }
 
-    fn theta(&self, place: u32) -> T {
-        if place == NONE { T::zero() } else { self.arena[place as usize] }
+    /// The number at `place`, or `other` where there is none.
+    fn or(&self, place: u32, other: T) -> T {
+        if place == NONE { other } else { self.arena[place as usize] }
+    }
+
+    /// Step and number of the b-th sample of the batch, as its noise is drawn.
+    fn drawn(&self, b: u32, batch: u32, by_step: bool) -> (usize, usize) {
+        let sample = self.order[self.step * batch as usize + b as usize];
+        (self.first + if by_step { self.step } else { 0 }, sample as usize)
     }
 
     fn launch(&mut self, launch: &Launch<T>) {
@@ -121,6 +131,37 @@ impl<T: Real, P: Prox<T>> Loops<T, P> {
                         self.arena[(to + f * batch + b) as usize] =
                             self.data[(source + sample * features + f) as usize];
                     }
+                }
+            }
+            Launch::Noise { key, to, deviations, features, batch, by_step, add, least, spread } => {
+                let mut draws = vec![0.0; features as usize];
+                for b in 0..batch {
+                    let (step, sample) = self.drawn(b, batch, by_step);
+                    normals(key, step, sample, &mut draws);
+                    let sigma = least * (spread * T::lit(uniform(key, step, sample))).exp();
+                    for (f, &draw) in (0..).zip(&draws) {
+                        let deviation = match deviations {
+                            NONE => T::one(),
+                            place => self.arena[(place + f) as usize],
+                        };
+                        let to = &mut self.arena[(to + f * batch + b) as usize];
+                        *to = sigma * deviation * T::lit(draw) + if add { *to } else { T::zero() };
+                    }
+                }
+            }
+            Launch::Tell { key, to, variances, features, batch, by_step, least, spread } => {
+                for b in 0..batch {
+                    let (step, sample) = self.drawn(b, batch, by_step);
+                    let sigma = least * (spread * T::lit(uniform(key, step, sample))).exp();
+                    let mut total = T::zero();
+                    for f in 0..features {
+                        let variance = sigma * sigma * self.arena[(variances + f) as usize];
+                        let weight = T::one() / (T::one() + variance);
+                        self.arena[(to + f * batch + b) as usize] *= weight;
+                        total += weight;
+                    }
+                    self.arena[(to + features * batch + b) as usize] =
+                        total / T::lit(f64::from(features));
                 }
             }
             Launch::Product { m, n, k, a, b, c, accumulate } => {
@@ -146,9 +187,11 @@ impl<T: Real, P: Prox<T>> Loops<T, P> {
                     self.arena[(to + r) as usize + moved] = scale * sum;
                 }
             }
-            Launch::Activate { z, before, out, theta, count, relaxation: eta, .. } => {
-                let theta = self.theta(theta);
+            Launch::Activate { z, before, out, theta, span, eta, count, relaxation, .. } => {
+                let eta = self.or(eta, relaxation);
                 for i in 0..count {
+                    let theta = if theta == NONE { NONE } else { theta + i / span };
+                    let theta = self.or(theta, T::zero());
                     let mut x = [T::zero()];
                     self.prox.prox_into(&[self.arena[(z + i) as usize]], theta, &mut x);
                     let kept = match before {
@@ -160,32 +203,46 @@ impl<T: Real, P: Prox<T>> Loops<T, P> {
             }
             Launch::ActivateBack {
                 z,
+                before,
                 delta,
                 d_z,
                 d_before,
                 add,
                 theta,
-                partials,
-                groups,
+                span,
+                eta,
+                d_theta,
+                d_eta,
+                segment,
+                segments,
                 count,
-                relaxation: eta,
+                relaxation,
                 ..
             } => {
-                let theta = self.theta(theta);
-                if partials != NONE {
-                    self.arena[partials as usize..][..groups as usize].fill(T::zero());
+                let eta = self.or(eta, relaxation);
+                for sums in [d_theta, d_eta].into_iter().filter(|&place| place != NONE) {
+                    self.arena[sums as usize..][..segments as usize].fill(T::zero());
                 }
                 for i in 0..count {
+                    let theta = if theta == NONE { NONE } else { theta + i / span };
+                    let theta = self.or(theta, T::zero());
                     let (d, mut by_z) = (self.arena[(delta + i) as usize], [T::zero()]);
                     let z = [self.arena[(z + i) as usize]];
+                    if d_eta != NONE {
+                        let mut x = [T::zero()];
+                        self.prox.prox_into(&z, theta, &mut x);
+                        let before = if before == NONE { NONE } else { before + i };
+                        let change = x[0] - self.or(before, T::zero());
+                        self.arena[(d_eta + i / segment) as usize] += d * change;
+                    }
                     let by_theta = self.prox.prox_vjp(&z, theta, &[eta * d], &mut by_z);
                     self.arena[(d_z + i) as usize] = by_z[0];
                     if d_before != NONE {
                         let to = &mut self.arena[(d_before + i) as usize];
                         *to = (T::one() - eta) * d + if add { *to } else { T::zero() };
                     }
-                    if partials != NONE {
-                        self.arena[(partials + i % groups) as usize] += by_theta;
+                    if d_theta != NONE {
+                        self.arena[(d_theta + i / segment) as usize] += by_theta;
                     }
                 }
             }
@@ -292,10 +349,12 @@ impl<T: Real, P: Prox<T>> Loops<T, P> {
                     self.arena[p] -= change;
                 }
             }
-            Launch::Project { at, count } => {
+            Launch::Clamp { at, count, least, largest } => {
                 for p in &mut self.arena[at as usize..(at + count) as usize] {
-                    if *p < T::zero() {
-                        *p = T::zero();
+                    if *p < least {
+                        *p = least;
+                    } else if *p > largest {
+                        *p = largest;
                     }
                 }
             }

@@ -40,34 +40,67 @@ pub enum Launch<T> {
     /// to(f, b) = data(source + s·features + f) for the b-th sample s of the step's batch, or for s = b where
     /// not `ordered`.
     Gather { source: u32, features: u32, to: u32, batch: u32, ordered: bool },
+    /// to(f, b) (+)= σ_b d_f ξ(f, b), with ξ and σ_b = least · exp(spread · t_b) drawn from Philox under `key` at the
+    /// b-th sample of the batch and the number of the step, the same for all steps where not `by_step`
+    /// ([`FreshNoise`](crate::FreshNoise)); d stands at `deviations`, or is 1.
+    Noise {
+        key: [u32; 2],
+        to: u32,
+        deviations: u32,
+        features: u32,
+        batch: u32,
+        by_step: bool,
+        add: bool,
+        least: T,
+        spread: T,
+    },
+    /// With σ_b as above and c_f at `variances`: to(f, b) divided by 1 + σ_b² c_f, and the mean of 1/(1 + σ_b² c_f)
+    /// in one row more.
+    Tell {
+        key: [u32; 2],
+        to: u32,
+        variances: u32,
+        features: u32,
+        batch: u32,
+        by_step: bool,
+        least: T,
+        spread: T,
+    },
     /// C = A B, or C += A B: m × k times k × n; C has contiguous rows.
     Product { m: u32, n: u32, k: u32, a: Matrix, b: Matrix, c: Matrix, accumulate: bool },
     /// to(r, c) = from(r).
     FillRows { from: u32, to: u32, rows: u32, columns: u32 },
     /// to(r) = scale Σ_c from(r, c); where `by_step`, to is moved on by the number of the step.
     SumRows { from: u32, to: u32, rows: u32, columns: u32, by_step: bool, scale: T },
-    /// x = (1−η) before + η f(z; θ).
+    /// x = (1−η) before + η f(z; θ). θ of element i stands at theta + i/span; η at `eta`, or is `relaxation`.
     Activate {
         activation: usize,
         z: u32,
         before: u32,
         out: u32,
         theta: u32,
+        span: u32,
+        eta: u32,
         count: u32,
         relaxation: T,
     },
-    /// With δ = ∂L/∂x: ∂L/∂z = η δ f′(z); ∂L/∂before (+)= (1−η) δ; group g's sum of η δ ∂f/∂θ into partials + g,
-    /// `groups` of them.
+    /// With δ = ∂L/∂x: ∂L/∂z = η δ f′(z); ∂L/∂before (+)= (1−η) δ. Of the g-th of `segments` runs of `segment`
+    /// elements, which have one θ, the sum of η δ ∂f/∂θ into d_theta + g and that of δ (f(z) − before) into d_eta + g.
     ActivateBack {
         activation: usize,
         z: u32,
+        before: u32,
         delta: u32,
         d_z: u32,
         d_before: u32,
         add: bool,
         theta: u32,
-        partials: u32,
-        groups: u32,
+        span: u32,
+        eta: u32,
+        d_theta: u32,
+        d_eta: u32,
+        segment: u32,
+        segments: u32,
         count: u32,
         relaxation: T,
     },
@@ -95,8 +128,8 @@ pub enum Launch<T> {
         beta2: T,
         epsilon: T,
     },
-    /// Negative numbers to zero.
-    Project { at: u32, count: u32 },
+    /// Numbers below `least` or above `largest` to these.
+    Clamp { at: u32, count: u32, least: T, largest: T },
     /// The next step.
     Advance,
 }

@@ -2,9 +2,10 @@
 
 use super::engine::Need;
 use super::launch::{Launch, Matrix, NONE, elementwise};
-use super::plan::{Operation, Plan, channels};
+use super::plan::{Operation, Plan, Relaxation, channels};
 use crate::error::Result;
 use crate::real::Real;
+use crate::synthetic::{Factor, FreshNoise};
 use crate::train::TrainOptions;
 use core::ops::Range;
 
@@ -35,10 +36,14 @@ pub(super) struct Layout {
     inverse: usize,
     /// A convolution's derivatives by tap.
     taps: usize,
-    /// Partial sums of ∂L/∂θ of all activations with one.
+    /// Partial sums of derivatives by thresholds and relaxations.
     partials: usize,
-    /// Partial sums of each.
-    groups: usize,
+    /// F of the noise: deviations, or a matrix.
+    factor: usize,
+    /// Variances of the noise that a front is told.
+    variances: usize,
+    /// Standard normal numbers, a panel.
+    draws: usize,
     /// All numbers.
     total: usize,
     /// Of these, what every further sample of a batch adds.
@@ -53,20 +58,13 @@ impl Layout {
         batch: usize,
         steps: usize,
         training: bool,
+        noise: Option<&FreshNoise>,
     ) -> Result<Self> {
         let mut taps = 0;
-        let (mut thetas, mut widest) = (0, 0);
         for operation in &plan.operations {
-            match operation {
-                Operation::Convolution { kernel, input, output, .. } => {
-                    let positions = output.len() / channels(*kernel, input, output)?.max(1);
-                    taps = taps.max(kernel * positions);
-                }
-                Operation::Activation { parameter: Some(_), output, .. } => {
-                    thetas += 1;
-                    widest = widest.max(output.len());
-                }
-                _ => {}
+            if let Operation::Convolution { kernel, input, output, .. } = operation {
+                let positions = output.len() / channels(*kernel, input, output)?.max(1);
+                taps = taps.max(kernel * positions);
             }
         }
         let mut total = 0_usize;
@@ -79,8 +77,11 @@ impl Layout {
         let parameters = take(count);
         let (gradient, m, v) = (take(only(count)), take(only(count)), take(only(count)));
         let (coefficients, losses) = (take(2 * steps), take(steps));
-        let groups = elementwise(u32::try_from(widest.saturating_mul(batch)).unwrap_or(NONE));
-        let partials = take(only(thetas * groups as usize));
+        let sums = partial_sums(plan, batch).iter().map(|sum| sum.count as usize).sum();
+        let partials = take(only(sums));
+        let numbers = noise.map_or(0, |noise| noise.factor().numbers().len());
+        let factor = take(numbers);
+        let variances = take(noise.and_then(FreshNoise::told).map_or(0, <[f64]>::len));
         let mut per_sample = 0_usize;
         let mut panel = |rows: usize| {
             per_sample = per_sample.saturating_add(rows);
@@ -90,6 +91,11 @@ impl Layout {
         let deltas = panel(only(plan.rows));
         let target = panel(plan.output.len());
         let (errors, inverse, taps) = (panel(1), panel(1), panel(only(taps)));
+        let drawn = match noise.map(FreshNoise::factor) {
+            Some(Factor::Full(rows)) => rows.len().isqrt(),
+            _ => 0,
+        };
+        let draws = panel(drawn);
         Ok(Layout {
             batch,
             steps,
@@ -107,10 +113,26 @@ impl Layout {
             inverse,
             taps,
             partials,
-            groups: groups as usize,
+            factor,
+            variances,
+            draws,
             total,
             per_sample,
         })
+    }
+
+    /// Hands what the noise is made with to `write`, with its place.
+    pub(super) fn write_noise<T: Real>(
+        &self,
+        noise: &FreshNoise,
+        mut write: impl FnMut(usize, &[T]) -> Result<()>,
+    ) -> Result<()> {
+        let told = noise.told().unwrap_or_default();
+        for (at, numbers) in [(self.factor, noise.factor().numbers()), (self.variances, told)] {
+            let rounded: Vec<T> = numbers.iter().map(|&v| T::lit(v)).collect();
+            write(at, &rounded)?;
+        }
+        Ok(())
     }
 
     /// What it takes of a device.
@@ -161,11 +183,67 @@ impl<'a, T: Real> Lowering<'a, T> {
         self.layout.batch as u32
     }
 
-    /// The data of a batch from `source` of the samples into the first rows.
-    pub(super) fn gather(&mut self, source: usize, ordered: bool) {
-        let (features, to) = (self.plan.input as u32, self.layout.value(0));
+    /// The data of a batch, `features` numbers a sample, from `source` of the samples into the first rows.
+    pub(super) fn gather(&mut self, source: usize, features: usize, ordered: bool) {
+        let (features, to) = (features as u32, self.layout.value(0));
         let batch = self.batch();
         self.push(Launch::Gather { source: source as u32, features, to, batch, ordered });
+    }
+
+    /// The noise of a batch, added to its data, and told to the network in their last row: that of a step of its own
+    /// for every batch where `by_step`.
+    pub(super) fn noise(&mut self, noise: &FreshNoise, by_step: bool) {
+        let (layout, batch, key) = (self.layout, self.batch(), noise.key());
+        let (to, factor) = (layout.value(0), layout.factor as u32);
+        let (least, spread) = noise.range();
+        let (least, spread) = (T::lit(least), T::lit(spread));
+        let features = match noise.factor() {
+            Factor::Diagonal(deviations) => {
+                let (deviations, features) = (factor, deviations.len() as u32);
+                let add = true;
+                self.push(Launch::Noise {
+                    key,
+                    to,
+                    deviations,
+                    features,
+                    batch,
+                    by_step,
+                    add,
+                    least,
+                    spread,
+                });
+                features
+            }
+            Factor::Full(rows) => {
+                let (features, draws) = (rows.len().isqrt() as u32, layout.draws as u32);
+                let (deviations, add) = (NONE, false);
+                self.push(Launch::Noise {
+                    key,
+                    to: draws,
+                    deviations,
+                    features,
+                    batch,
+                    by_step,
+                    add,
+                    least,
+                    spread,
+                });
+                self.push(Launch::Product {
+                    m: features,
+                    n: batch,
+                    k: features,
+                    a: Matrix::rows(factor, features),
+                    b: Matrix::rows(draws, batch),
+                    c: Matrix::rows(to, batch),
+                    accumulate: true,
+                });
+                features
+            }
+        };
+        if noise.told().is_some() {
+            let variances = layout.variances as u32;
+            self.push(Launch::Tell { key, to, variances, features, batch, by_step, least, spread });
+        }
     }
 
     /// Its weights from `source`.
@@ -222,21 +300,24 @@ impl<'a, T: Real> Lowering<'a, T> {
                 }
                 Operation::Activation {
                     activation,
-                    parameter,
+                    thresholds,
                     relaxation,
                     before,
                     input,
                     output,
                 } => {
                     let before = before.as_ref();
+                    let (eta, relaxation) = self.relaxation(relaxation);
                     self.push(Launch::Activate {
                         activation: *activation,
                         z: layout.value(input.start),
                         before: before.map_or(NONE, |before| layout.value(before.start)),
                         out: layout.value(output.start),
-                        theta: parameter.map_or(NONE, |theta| layout.parameter(theta)),
+                        theta: self.theta(thresholds),
+                        span: Segments::new(thresholds, output, layout.batch).span,
+                        eta,
                         count: output.len() as u32 * batch,
-                        relaxation: T::lit(*relaxation),
+                        relaxation,
                     });
                 }
                 Operation::Head { head, input, output } => self.push(Launch::HeadForward {
@@ -287,12 +368,11 @@ impl<'a, T: Real> Lowering<'a, T> {
             add
         };
         touch(&plan.output);
-        let parameter = |operation: &Operation| match operation {
-            Operation::Activation { parameter, .. } => *parameter,
-            _ => None,
+        let sums = partial_sums(plan, layout.batch);
+        let partial = |parameter: usize| {
+            let sum = sums.iter().find(|sum| sum.parameter == parameter);
+            sum.map_or(NONE, |sum| layout.partials as u32 + sum.from)
         };
-        let thetas: Vec<usize> = plan.operations.iter().filter_map(parameter).collect();
-        let mut from = layout.partials as u32 + (thetas.len() * layout.groups) as u32;
         for operation in plan.operations.iter().rev() {
             match operation {
                 Operation::Affine { weights, bias, input, output, .. } => {
@@ -364,32 +444,45 @@ impl<'a, T: Real> Lowering<'a, T> {
                 }
                 Operation::Activation {
                     activation,
-                    parameter,
+                    thresholds,
                     relaxation,
                     before,
                     input,
                     output,
                 } => {
-                    let count = output.len() as u32 * batch;
-                    let groups =
-                        if parameter.is_some() { layout.groups as u32 } else { elementwise(count) };
-                    if parameter.is_some() {
-                        from -= groups;
-                    }
+                    let Segments { span, length, count: segments } =
+                        Segments::new(thresholds, output, layout.batch);
+                    let d_theta = match thresholds.len() {
+                        0 => NONE,
+                        1 => partial(thresholds.start),
+                        _ => layout.derivative(thresholds.start),
+                    };
+                    let d_eta = match relaxation {
+                        Relaxation::Learned(eta) => partial(*eta),
+                        Relaxation::Fixed(_) => NONE,
+                    };
+                    let (eta, relaxation) = self.relaxation(relaxation);
+                    let theta = self.theta(thresholds);
+                    let value = |panel: &Range<usize>| layout.value(panel.start);
                     let d_before = before.as_ref().map(|before| (before, touch(before)));
                     touch(input);
                     self.push(Launch::ActivateBack {
                         activation: *activation,
-                        z: layout.value(input.start),
+                        z: value(input),
+                        before: before.as_ref().map_or(NONE, value),
                         delta: layout.delta(output.start),
                         d_z: layout.delta(input.start),
                         d_before: d_before.map_or(NONE, |(before, _)| layout.delta(before.start)),
                         add: d_before.is_some_and(|(_, add)| add),
-                        theta: parameter.map_or(NONE, |theta| layout.parameter(theta)),
-                        partials: if parameter.is_some() { from } else { NONE },
-                        groups,
-                        count,
-                        relaxation: T::lit(*relaxation),
+                        theta,
+                        span,
+                        eta,
+                        d_theta,
+                        d_eta,
+                        segment: length,
+                        segments,
+                        count: output.len() as u32 * batch,
+                        relaxation,
                     });
                 }
                 Operation::Head { head, input, output } => {
@@ -406,7 +499,7 @@ impl<'a, T: Real> Lowering<'a, T> {
                 }
             }
         }
-        self.sum_partials(&thetas);
+        self.sum_partials(&sums);
         if l2 > 0.0 {
             self.penalise(l2, penalised);
         }
@@ -434,15 +527,27 @@ impl<'a, T: Real> Lowering<'a, T> {
         }
     }
 
-    /// ∂L/∂θ from the partial sums of all activations, of which `thetas` are the parameters in the order of
-    /// the forward pass: a run of neighbours is summed by one launch.
-    fn sum_partials(&mut self, thetas: &[usize]) {
-        let (groups, mut from) = (self.layout.groups as u32, self.layout.partials as u32);
-        for run in thetas.chunk_by(|a, b| a + 1 == *b) {
-            let rows = run.len() as u32;
-            self.sum_rows(from, self.layout.derivative(run[0]), rows, groups);
-            from += rows * groups;
+    /// Derivatives from their partial sums: those of neighbours by one launch.
+    fn sum_partials(&mut self, sums: &[Partial]) {
+        let alike = |a: &Partial, b: &Partial| a.parameter + 1 == b.parameter && a.count == b.count;
+        for run in sums.chunk_by(alike) {
+            let from = self.layout.partials as u32 + run[0].from;
+            let to = self.layout.derivative(run[0].parameter);
+            self.sum_rows(from, to, run.len() as u32, run[0].count);
         }
+    }
+
+    /// The place of η, and its value where it has none.
+    fn relaxation(&self, relaxation: &Relaxation) -> (u32, T) {
+        match relaxation {
+            Relaxation::Learned(eta) => (self.layout.parameter(*eta), T::zero()),
+            Relaxation::Fixed(eta) => (NONE, T::lit(*eta)),
+        }
+    }
+
+    /// The place of the first θ.
+    fn theta(&self, thresholds: &Range<usize>) -> u32 {
+        if thresholds.is_empty() { NONE } else { self.layout.parameter(thresholds.start) }
     }
 
     /// Adam, the return of parameters to their domain, and the next step.
@@ -460,9 +565,12 @@ impl<'a, T: Real> Lowering<'a, T> {
             beta2: T::lit(options.adam.beta2),
             epsilon: T::lit(options.adam.epsilon),
         });
-        for range in &self.plan.nonnegative {
+        for (range, interval) in &self.plan.domains {
             let (at, count) = (layout.parameter(range.start), range.len() as u32);
-            self.push(Launch::Project { at, count });
+            // A device may not know infinity.
+            let bound = |bound: f64| T::lit(bound.clamp(f32::MIN.into(), f32::MAX.into()));
+            let (least, largest) = (bound(*interval.start()), bound(*interval.end()));
+            self.push(Launch::Clamp { at, count, least, largest });
         }
         self.push(Launch::Advance);
     }
@@ -480,6 +588,57 @@ impl<'a, T: Real> Lowering<'a, T> {
             long: (positions * self.layout.batch) as u32,
         }
     }
+}
+
+/// An activation's panel in runs of `length` elements, `count` of them, each with one θ, which `span` elements share.
+struct Segments {
+    span: u32,
+    length: u32,
+    count: u32,
+}
+
+impl Segments {
+    fn new(thresholds: &Range<usize>, output: &Range<usize>, batch: usize) -> Self {
+        // Of what the arena holds, 32 bits are enough.
+        let narrow = |numbers: usize| u32::try_from(numbers).unwrap_or(NONE);
+        let elements = narrow(output.len().saturating_mul(batch));
+        if thresholds.len() > 1 {
+            let batch = narrow(batch);
+            return Segments { span: batch, length: batch, count: narrow(output.len()) };
+        }
+        let count = elementwise(elements);
+        Segments { span: elements, length: elements.div_ceil(count), count }
+    }
+}
+
+/// `count` partial sums, from place `from` on, of the derivative by a parameter.
+struct Partial {
+    parameter: usize,
+    from: u32,
+    count: u32,
+}
+
+/// The sums of the reverse pass that are not whole: by thresholds of whole panels, then by relaxations.
+fn partial_sums(plan: &Plan, batch: usize) -> Vec<Partial> {
+    let (mut by_theta, mut by_eta) = (Vec::new(), Vec::new());
+    for operation in &plan.operations {
+        if let Operation::Activation { thresholds, relaxation, output, .. } = operation {
+            let Segments { count, .. } = Segments::new(thresholds, output, batch);
+            if thresholds.len() == 1 {
+                by_theta.push(Partial { parameter: thresholds.start, from: 0, count });
+            }
+            if let Relaxation::Learned(parameter) = *relaxation {
+                by_eta.push(Partial { parameter, from: 0, count });
+            }
+        }
+    }
+    by_theta.append(&mut by_eta);
+    let mut place = 0_u32;
+    for sum in &mut by_theta {
+        sum.from = place;
+        place = place.saturating_add(sum.count);
+    }
+    by_theta
 }
 
 /// Channels, and positions times samples, of a convolution.

@@ -1,12 +1,12 @@
 //! Devices: whole steps of training, inference and continuation handed to whatever does the arithmetic. Floor 8.
 //!
 //! The seam lies at the level of a step, not of a product: parameters, moments and the training set are
-//! uploaded once, a step runs where they are, and only losses and finished parameters come back. One small product
+//! uploaded once, noise is drawn there, a step runs where they are, and only losses and finished parameters come back. One small product
 //! after the other would be slower than not to offload at all.
 //!
 //! - [`Backend`]: a device as the caller names it, [`Cpu`] being the one that is always there;
 //! - [`Stepper`]: a network in training on a device; [`Predictor`]: a network that answers there;
-//! - [`train_on`]: the training loop of [`train`](crate::train), on any device;
+//! - [`train_on`]: the training loop of [`train`](crate::train), on any device; [`DeviceTraining`]: epoch by epoch;
 //! - [`DeviceNetwork`], [`Plan`]: a network as data, which any device can run and differentiate; [`DeviceActivation`]:
 //!   an activation as formulas, which its compiler reads;
 //! - `Wgpu` and `Cuda`, with the features of their names;
@@ -64,8 +64,8 @@ pub use cpu::{Cpu, CpuPredictor, CpuStepper};
 pub use cuda::Cuda;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 pub use engine::{DevicePredictor, DeviceStepper};
-pub use plan::{DeviceNetwork, Operation, Plan};
-pub use training::train_on;
+pub use plan::{DeviceNetwork, Operation, Plan, Relaxation};
+pub use training::{DeviceTraining, train_on};
 #[cfg(feature = "wgpu")]
 pub use wgpu::Wgpu;
 
@@ -74,8 +74,8 @@ use crate::maxent::PreparedMaxEnt;
 use crate::network::Network;
 use crate::real::Real;
 use crate::solution::Solution;
-use crate::synthetic::TrainingSet;
-use crate::train::TrainOptions;
+use crate::synthetic::TrainingSource;
+use crate::train::{Adam, TrainOptions};
 use nalgebra::DMatrix;
 
 /// A device on which networks of type `N` train and answer in precision `T`.
@@ -109,15 +109,16 @@ pub trait Backend<T: Real, N: Network<T>> {
     /// The device's name, for reports.
     fn name(&self) -> String;
 
-    /// Takes a network and uploads it with the whole of `set`; allocates every buffer of a step of
-    /// [`TrainOptions::batch`] samples.
+    /// Takes a network and uploads it with all of `source` that can stay there
+    /// ([`TrainingSource::resident`]); samples that are drawn when they are used come as the steps do, in
+    /// slabs of some megabytes. Allocates every buffer of a step of [`TrainOptions::batch`] samples.
     ///
     /// # Errors
-    /// Those of [`TrainOptions::validate`]; a set of another shape than the network; what the device cannot hold.
+    /// Those of [`TrainOptions::validate`]; a source of another shape than the network; what the device cannot hold.
     fn stepper<'s>(
         &self,
         network: N,
-        set: &'s TrainingSet<T>,
+        source: &'s dyn TrainingSource<T>,
         options: &TrainOptions,
     ) -> Result<Self::Stepper<'s>>;
 
@@ -159,7 +160,7 @@ pub trait Stepper<T: Real, N: Network<T>>: Predictor<T> {
     /// [`loss`](Self::loss).
     ///
     /// # Errors
-    /// A number beyond the set; a device that fails.
+    /// A number beyond the source's epoch; a device that fails.
     fn run(&mut self, order: &[usize]) -> Result<()>;
 
     /// Mean loss of the steps since it was last asked for, each before its step, once they are done; NaN if there
@@ -169,19 +170,32 @@ pub trait Stepper<T: Real, N: Network<T>>: Predictor<T> {
     /// A device that fails.
     fn loss(&mut self) -> Result<f64>;
 
-    /// Mean loss over these samples of the set with the parameters as they are, without a step.
+    /// Mean loss over these samples with the parameters as they are, without a step: samples as they are at the
+    /// next step, where they are drawn anew.
     ///
     /// # Errors
-    /// No sample, a number beyond the set; a device that fails.
+    /// No sample, a number beyond the source's epoch; a device that fails.
     fn evaluate(&mut self, samples: &[usize]) -> Result<f64>;
 
     /// The gradient of the mean loss of one batch of samples, with that of the ℓ² penalty, written into `gradient`;
     /// returns the mean loss. No step: for optimisers of one's own, and gradients summed over machines.
     ///
     /// # Errors
-    /// Another number of samples than a batch, a number beyond the set, a `gradient` of another length than the
+    /// Another number of samples than a batch, a number beyond the source's epoch, a `gradient` of another length than the
     /// parameters; a device that fails.
     fn gradient(&mut self, samples: &[usize], gradient: &mut [T]) -> Result<f64>;
+
+    /// The optimiser after the steps done.
+    ///
+    /// # Errors
+    /// A device that fails.
+    fn optimizer(&mut self) -> Result<Adam<T>>;
+
+    /// Goes on from an optimiser that has done `steps` steps with this network.
+    ///
+    /// # Errors
+    /// An optimiser of another number of parameters; a device that fails.
+    fn restore(&mut self, optimizer: &Adam<T>, steps: usize) -> Result<()>;
 
     /// The network with the parameters as they are now.
     ///

@@ -1,10 +1,11 @@
 //! The plans of the crate's networks.
 
 use super::activation::DeviceActivation;
-use super::plan::{DeviceNetwork, Operation, Plan};
-use crate::error::{Error, Result};
+use super::plan::{DeviceNetwork, Operation, Plan, Relaxation};
+use crate::error::Result;
 use crate::network::{
-    ConvolutionNetwork, DenseNetwork, Head, Headed, Thresholds, Unrolled, UnrolledArchitecture,
+    ConvolutionNetwork, DenseNetwork, Head, Headed, LEAST_RELAXATION, Thresholds, Unrolled,
+    UnrolledArchitecture,
 };
 use crate::prox::{NonNegative, Prox};
 use crate::real::Real;
@@ -20,19 +21,16 @@ impl<T: Real, P: Prox<T> + DeviceActivation> DeviceNetwork<T> for Unrolled<T, P>
             learned_relaxation,
             thresholds,
         } = self.architecture();
-        if learned_relaxation || thresholds != Thresholds::Shared {
-            return Err(Error::Unsupported {
-                argument: "network",
-                value: "one that learns its relaxations, or a threshold for every component",
-                expected: "on a device, a fixed relaxation and one threshold a layer",
-            });
-        }
-        let relaxation = relaxation.as_f64();
+        let of_layer = match thresholds {
+            Thresholds::Shared => 1,
+            Thresholds::PerComponent => n,
+        };
         let mut plan = Plan::new(m);
         let activation = plan.activation(self.prox());
         let (z, a) = (plan.panel(depth * n), plan.panel(depth * n));
         let layer = |panel: &Range<usize>, l: usize| panel.start + l * n..panel.start + (l + 1) * n;
         let (stacked, thetas) = (depth * n * m, depth * n * (m + n));
+        let etas = thetas + depth * of_layer;
         plan.push(Operation::Affine {
             weights: 0,
             bias: None,
@@ -52,11 +50,15 @@ impl<T: Real, P: Prox<T> + DeviceActivation> DeviceNetwork<T> for Unrolled<T, P>
                     accumulate: true,
                 });
             }
-            let before = before.filter(|_| relaxation != 1.0);
-            let parameter = Some(thetas + l);
+            let before = before.filter(|_| learned_relaxation || relaxation != T::one());
+            let relaxation = match learned_relaxation {
+                true => Relaxation::Learned(etas + l),
+                false => Relaxation::Fixed(relaxation.as_f64()),
+            };
+            let thresholds = thetas + l * of_layer..thetas + (l + 1) * of_layer;
             plan.push(Operation::Activation {
                 activation,
-                parameter,
+                thresholds,
                 relaxation,
                 before,
                 input,
@@ -64,7 +66,10 @@ impl<T: Real, P: Prox<T> + DeviceActivation> DeviceNetwork<T> for Unrolled<T, P>
             });
         }
         plan.output = layer(&a, depth - 1);
-        plan.nonnegative.push(thetas..thetas + depth);
+        plan.domains.push((thetas..etas, 0.0..=f64::INFINITY));
+        if learned_relaxation {
+            plan.domains.push((etas..etas + depth, LEAST_RELAXATION..=1.0));
+        }
         Ok(plan)
     }
 }
@@ -90,8 +95,8 @@ impl Plan {
         let output = self.panel(input.len());
         self.push(Operation::Activation {
             activation,
-            parameter: None,
-            relaxation: 1.0,
+            thresholds: 0..0,
+            relaxation: Relaxation::Fixed(1.0),
             before: None,
             input,
             output: output.clone(),
@@ -158,26 +163,7 @@ impl<T: Real, N: DeviceNetwork<T>> DeviceNetwork<T> for Headed<N> {
 mod tests {
     use super::*;
     use crate::network::{DenseArchitecture, Initialization, Network};
-    use crate::prox::SoftThreshold;
     use rand::{SeedableRng, rngs::ChaCha8Rng};
-
-    #[test]
-    fn what_has_no_form_is_refused() {
-        let plain = UnrolledArchitecture::<f64>::rlista(3, 2, 2);
-        let learned = UnrolledArchitecture { learned_relaxation: true, ..plain };
-        let many = UnrolledArchitecture { thresholds: Thresholds::PerComponent, ..plain };
-        for (shape, refused) in [(plain, false), (learned, true), (many, true)] {
-            let mut rng = ChaCha8Rng::seed_from_u64(1);
-            let network =
-                Unrolled::random(shape, SoftThreshold, &Initialization::default(), &mut rng)
-                    .unwrap();
-            let plan = network.plan();
-            assert_eq!(
-                matches!(plan, Err(Error::Unsupported { argument: "network", .. })),
-                refused
-            );
-        }
-    }
 
     #[test]
     fn plans_that_do_not_fit_are_refused() {

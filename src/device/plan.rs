@@ -8,7 +8,7 @@ use super::activation::{DeviceActivation, Formulas};
 use crate::error::{Error, Result, check_len, check_range};
 use crate::network::{Head, Network};
 use crate::real::Real;
-use core::ops::Range;
+use core::ops::{Range, RangeInclusive};
 
 /// One operation of a forward pass. Ranges are rows of the stack; weights and biases are given by the place of
 /// their first number in [`Network::parameters`], weights row-major. A parameter belongs to one operation.
@@ -46,10 +46,10 @@ pub enum Operation {
     Activation {
         /// Which of [`Plan::activations`] f is.
         activation: usize,
-        /// The place of θ; 0 where there is none.
-        parameter: Option<usize>,
+        /// The places of θ: one for all rows, or one a row; none where θ is 0.
+        thresholds: Range<usize>,
         /// η.
-        relaxation: f64,
+        relaxation: Relaxation,
         /// Panel of the size of `output`.
         before: Option<Range<usize>>,
         /// z.
@@ -68,6 +68,15 @@ pub enum Operation {
     },
 }
 
+/// The relaxation η of an activation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Relaxation {
+    /// This number.
+    Fixed(f64),
+    /// The parameter at this place.
+    Learned(usize),
+}
+
 /// The forward pass of a network.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Plan {
@@ -81,8 +90,8 @@ pub struct Plan {
     pub operations: Vec<Operation>,
     /// The activations in use.
     pub activations: Vec<Formulas>,
-    /// Parameters that an update may not leave negative.
-    pub nonnegative: Vec<Range<usize>>,
+    /// Parameters that an update returns to an interval, where they have left it.
+    pub domains: Vec<(Range<usize>, RangeInclusive<f64>)>,
 }
 
 /// A network whose forward pass can be written as a [`Plan`].
@@ -151,8 +160,11 @@ impl Plan {
         }
         self.panel_of_stack(&(0..self.input))?;
         self.panel_of_stack(&self.output)?;
-        for range in &self.nonnegative {
+        for (range, interval) in &self.domains {
             check_range("plan", range, parameters, "the network's parameters")?;
+            if interval.is_empty() {
+                return refuse("an interval without a number", "bounds in their order");
+            }
         }
         for operation in &self.operations {
             self.check_shapes(operation)?;
@@ -188,7 +200,10 @@ impl Plan {
             Operation::Convolution { kernel, input, .. } => {
                 channels(*kernel, input, output).map(drop)
             }
-            Operation::Activation { activation, .. } => {
+            Operation::Activation { activation, thresholds, .. } => {
+                if thresholds.len() > 1 {
+                    check_len("plan", thresholds.len(), output.len(), "an activation's output")?;
+                }
                 let number = *activation..activation.saturating_add(1);
                 check_range("plan", &number, self.activations.len(), "its activations")?;
                 operation.reads().try_for_each(|panel| {
@@ -347,9 +362,13 @@ impl Operation {
                     Some(from(*bias, channels)),
                 ]
             }
-            Operation::Activation { parameter, .. } => {
-                [parameter.map(|parameter| from(parameter, 1)), None]
-            }
+            Operation::Activation { thresholds, relaxation, .. } => [
+                Some(thresholds.clone()),
+                match relaxation {
+                    Relaxation::Learned(eta) => Some(from(*eta, 1)),
+                    Relaxation::Fixed(_) => None,
+                },
+            ],
             Operation::Head { .. } => [None, None],
         };
         ranges.into_iter().flatten()
@@ -393,8 +412,9 @@ mod tests {
     }
 
     fn rectified(input: Range<usize>, output: Range<usize>) -> Operation {
-        let (activation, parameter, before) = (0, None, None);
-        Operation::Activation { activation, parameter, relaxation: 1.0, before, input, output }
+        let (activation, thresholds, before) = (0, 0..0, None);
+        let relaxation = Relaxation::Fixed(1.0);
+        Operation::Activation { activation, thresholds, relaxation, before, input, output }
     }
 
     fn head(head: Head, input: Range<usize>, output: Range<usize>) -> Operation {
@@ -440,8 +460,8 @@ mod tests {
         refused(check(8, 6..8, vec![z(), x(), normalised]), "read elsewhere");
         let kept = Operation::Activation {
             activation: 0,
-            parameter: None,
-            relaxation: 0.5,
+            thresholds: 0..0,
+            relaxation: Relaxation::Fixed(0.5),
             before: Some(2..4),
             input: 2..4,
             output: 4..6,
@@ -476,6 +496,21 @@ mod tests {
             accumulate: false,
         };
         refused(check(4, 2..4, vec![biased]), "two operations");
+        let learned = |thresholds, relaxation| {
+            let (activation, before) = (0, None);
+            let (input, output) = (2..4, 4..6);
+            let relaxation = Relaxation::Learned(relaxation);
+            let activation =
+                Operation::Activation { activation, thresholds, relaxation, before, input, output };
+            check(6, 4..6, vec![z(), activation])
+        };
+        assert_eq!(learned(4..6, 6), Ok(()));
+        assert_eq!(learned(4..5, 39), Ok(()));
+        refused(learned(4..7, 7), "activation's output");
+        refused(learned(3..5, 6), "two operations");
+        refused(learned(4..6, 5), "two operations");
+        refused(learned(39..41, 6), "parameters");
+        refused(learned(4..6, 40), "parameters");
         // (f) Heads.
         refused(check(6, 4..6, vec![z(), head(Head::Linear, 2..4, 4..6)]), "linear head");
         let two = vec![z(), head(Head::Softmax, 2..4, 4..6), head(Head::Normalised, 4..6, 6..8)];
@@ -493,9 +528,11 @@ mod tests {
         refused(check(4, 2..4, vec![z(), affine(4, 0..2, empty)]), "empty");
         refused(Plan { rows: 4, output: 2..4, ..Plan::new(0) }.check(0), "empty");
         let mut plan = Plan { rows: 4, output: 2..4, operations: vec![z()], ..Plan::new(2) };
-        plan.nonnegative.push(backwards);
+        plan.domains.push((backwards, 0.0..=1.0));
         refused(plan.check(40), "ends before");
-        plan.nonnegative.clear();
+        plan.domains = vec![(0..1, 1.0..=f64::NAN)];
+        refused(plan.check(40), "interval");
+        plan.domains.clear();
         plan.rows = usize::MAX;
         refused(plan.check(40), "rows");
         refused(check(4, 2..4, vec![affine(usize::MAX, 0..2, 2..4)]), "parameters");

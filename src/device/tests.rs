@@ -131,9 +131,25 @@ fn what_fits_together_is_taken_and_a_batch_that_does_is_named() {
         let Error::DeviceMemory { bytes: b, available: a, batch: fits, .. } = error else {
             panic!("{error}")
         };
-        assert_eq!((b, a, fits), (bytes, available, batch));
+        assert_eq!((b, a, fits), (bytes, Some(available), batch));
         if let Some(batch) = batch {
             assert_eq!(check(batch, each, together), Ok(()));
         }
     }
+}
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+#[test]
+fn what_a_driver_refuses_is_named_with_half_the_batch() {
+    let arena = Need { fixed: 100, per_sample: 8 };
+    let data = Need { fixed: 50, per_sample: 2 };
+    let refused = |batch| Sizes { batch, arena, data, order: 0 }.refused::<f32>("a device");
+    let error = refused(100);
+    let message = error.to_string();
+    assert!(message.contains("4600 bytes, which its driver refuses: try a batch of 42"), "{error}");
+    // 150 + 10·42 numbers are less than half of 1150, one sample more is not.
+    let expected = (4600, None, Some(42));
+    let Error::DeviceMemory { bytes, available, batch, .. } = error else { panic!("{error}") };
+    assert_eq!((bytes, available, batch), expected);
+    assert!(matches!(refused(10), Error::DeviceMemory { batch: None, .. }));
 }

@@ -79,7 +79,7 @@ impl<T: Real> BandedRows<T> {
         self.width
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &[T])> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &[T])> {
         self.first.iter().copied().zip(self.coefficients.chunks_exact(self.width))
     }
 

@@ -11,6 +11,7 @@ use super::ladder::Ladder;
 use super::modes::Projected;
 use super::prepared::PreparedMaxEnt;
 use crate::error::{Error, Result};
+use crate::linalg::BandedRows;
 use crate::parallel;
 use crate::problem::Problem;
 use crate::real::Real;
@@ -24,6 +25,9 @@ const GROUP: usize = 32;
 /// Numbers that a device reports of an optimum: its status (0 converged, 1 at the rounding floor, else failed),
 /// iterations, active modes, χ², Σh, entropy, gap, N_good, ln P(α|g).
 pub(crate) const FIGURES: usize = 9;
+
+/// Columns that a row of a quadratic prior may span on a device.
+const WIDEST: usize = 8;
 
 /// What a device is told once: the dual of Skilling's entropy, without what depends on the data.
 #[derive(Debug, Clone)]
@@ -47,12 +51,52 @@ pub(crate) struct EntropicDual<'a, T> {
     pub(crate) ladder_tolerance: T,
     pub(crate) tolerance: T,
     pub(crate) max_iterations: usize,
+    /// R and c of ½‖Rh − c‖²; of no row without quadratic priors.
+    pub(crate) priors: PriorRows<T>,
+    /// Numbers of a saved dual, in the order in which this machine's saves it: α, active modes, μ, ν, u.
+    pub(crate) state_len: usize,
 }
 
-impl<T> EntropicDual<'_, T> {
-    /// Numbers of a saved dual, in the order in which this machine's saves it: α, active modes, μ, u.
-    pub(crate) fn state_len(&self) -> usize {
-        2 + self.modes + self.width
+/// The rows R of quadratic priors, and where columns meet them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PriorRows<T> {
+    /// c.
+    pub(crate) targets: Vec<T>,
+    /// Columns that a row spans, and rows that a column meets at most.
+    pub(crate) span: usize,
+    pub(crate) across: usize,
+    /// First column of each row, with its `span` numbers.
+    pub(crate) first: Vec<u32>,
+    pub(crate) values: Vec<T>,
+    /// The `across` rows that each column meets, with its numbers there; zeros of row 0 where there are fewer.
+    pub(crate) meets: Vec<u32>,
+    pub(crate) column_values: Vec<T>,
+    /// RᵀR row by row, from the diagonal backwards, `span` numbers each.
+    pub(crate) gram: Vec<T>,
+}
+
+impl<T: Real> PriorRows<T> {
+    fn new(rows: &BandedRows<T>, targets: Vec<T>) -> Self {
+        let (n, span) = (rows.columns(), rows.width());
+        let mut columns = vec![Vec::new(); n];
+        let mut gram = vec![T::zero(); n * span];
+        let (mut first, mut values) = (Vec::new(), Vec::new());
+        for (i, (start, row)) in rows.iter().enumerate() {
+            first.push(start as u32);
+            values.extend_from_slice(row);
+            for (a, &x) in row.iter().enumerate() {
+                columns[start + a].push((i as u32, x));
+                for (b, &y) in row[..=a].iter().enumerate() {
+                    gram[(start + a) * span + a - b] += x * y;
+                }
+            }
+        }
+        let across = columns.iter().map(Vec::len).max().unwrap_or(0);
+        for column in &mut columns {
+            column.resize(across, (0, T::zero()));
+        }
+        let (meets, column_values) = columns.into_iter().flatten().unzip();
+        PriorRows { targets, span, across, first, values, meets, column_values, gram }
     }
 }
 
@@ -96,15 +140,17 @@ impl<T: Real> PreparedMaxEnt<T> {
     /// What `device` is told.
     ///
     /// # Errors
-    /// Anything but Skilling's entropy alone.
+    /// Anything but Skilling's entropy and quadratic priors of short rows.
     pub(crate) fn entropic_dual(&self) -> Result<EntropicDual<'_, T>> {
         let (settings, modes) = (&self.settings, &self.modes);
+        let rows = self.objective.rows();
+        let priors = rows.map_or_else(PriorRows::default, |(r, c)| PriorRows::new(&r, c));
         let refused = if settings.kinetic_search.is_some() {
             "a kinetic weight chosen from the data"
-        } else if settings.kinetic > T::zero() {
-            "a kinetic prior"
-        } else if !self.objective.fixed.is_empty() {
-            "further priors"
+        } else if !self.objective.has_dual() {
+            "a prior that is not quadratic"
+        } else if priors.span > WIDEST {
+            "a prior whose rows span more than eight frequencies"
         } else if settings.scaled.is_some() {
             "another prior in place of the entropy"
         } else if settings.fix_norm {
@@ -125,12 +171,14 @@ impl<T: Real> PreparedMaxEnt<T> {
                 ladder_tolerance: settings.ladder_tolerance,
                 tolerance: settings.tolerance,
                 max_iterations: settings.max_iterations,
+                priors,
+                state_len: self.state_len(),
             });
         };
         Err(Error::Unsupported {
             argument: "prepared",
             value: refused,
-            expected: "Skilling's entropy alone on a device; the processor (`Cpu`) takes everything",
+            expected: "Skilling's entropy with quadratic priors on a device; `Cpu` takes everything",
         })
     }
 
@@ -147,6 +195,7 @@ impl<T: Real> PreparedMaxEnt<T> {
         self.check_data(data)?;
         let mut solutions = Vec::with_capacity(data.ncols());
         let [mut figures, mut weights] = [Vec::new(), Vec::new()];
+        let state_len = self.state_len();
         while solutions.len() < data.ncols() {
             let first = solutions.len();
             let count = device.capacity().clamp(1, data.ncols() - first);
@@ -163,7 +212,8 @@ impl<T: Real> PreparedMaxEnt<T> {
             let (f, w) = (self.alphas.len() * FIGURES, self.alphas.len() * self.modes.points);
             in_groups(&mut members, |start, group| {
                 for (i, member) in (start..).zip(group) {
-                    let ladder = self.ladder_of(&figures[i * f..][..f], &weights[i * w..][..w]);
+                    let (figures, weights) = (&figures[i * f..][..f], &weights[i * w..][..w]);
+                    let ladder = self.ladder_of(state_len, figures, weights);
                     member.found =
                         ladder.and_then(|ladder| match self.decide(&member.problem, &ladder) {
                             Ok(decision) => Some((ladder, decision)),
@@ -174,13 +224,18 @@ impl<T: Real> PreparedMaxEnt<T> {
                         });
                 }
             });
-            self.reach(device, &mut members)?;
+            self.reach(device, state_len, &mut members)?;
             in_groups(&mut members, |_, group| self.conclude_group(group));
             for solution in members.into_iter().filter_map(|m| m.solution) {
                 solutions.push(solution?);
             }
         }
         Ok(solutions)
+    }
+
+    /// Numbers of the state of an engine of this machine.
+    fn state_len(&self) -> usize {
+        self.engine(&self.objective).state_len()
     }
 
     fn member(&self, values: &[T]) -> Result<Member<T>> {
@@ -190,9 +245,9 @@ impl<T: Real> PreparedMaxEnt<T> {
     }
 
     /// The ladder of a device's figures and weights; `None` if it ends early.
-    fn ladder_of(&self, figures: &[T], weights: &[T]) -> Option<Ladder<T>> {
+    fn ladder_of(&self, state_len: usize, figures: &[T], weights: &[T]) -> Option<Ladder<T>> {
         let (steps, points) = (self.alphas.len(), self.modes.points);
-        let mut ladder = Ladder::new(steps, 2 + self.modes.count + self.modes.width, points);
+        let mut ladder = Ladder::new(steps, state_len, points);
         let found = figures.chunks_exact(FIGURES).zip(weights.chunks_exact(points));
         for (&alpha, (figures, weights)) in self.alphas.iter().zip(found) {
             ladder.push(alpha, outcome(figures)?, |to| to.copy_from_slice(weights));
@@ -201,7 +256,12 @@ impl<T: Real> PreparedMaxEnt<T> {
     }
 
     /// Has the device go on to the α that were decided on.
-    fn reach(&self, device: &mut dyn ManyDuals<T>, members: &mut [Member<T>]) -> Result<()> {
+    fn reach(
+        &self,
+        device: &mut dyn ManyDuals<T>,
+        state_len: usize,
+        members: &mut [Member<T>],
+    ) -> Result<()> {
         let mut wanted = Vec::new();
         for (problem, member) in members.iter().enumerate() {
             if let Some((ladder, decision)) = &member.found {
@@ -213,7 +273,7 @@ impl<T: Real> PreparedMaxEnt<T> {
         }
         let (mut figures, mut states) = (Vec::new(), Vec::new());
         device.reach(&wanted, &mut figures, &mut states)?;
-        let states = states.chunks_exact(2 + self.modes.count + self.modes.width);
+        let states = states.chunks_exact(state_len);
         for ((wanted, figures), state) in
             wanted.iter().zip(figures.chunks_exact(FIGURES)).zip(states)
         {

@@ -40,7 +40,7 @@ pub enum Thresholds {
 }
 
 /// The least η that is learned: at 0 a layer would be skipped, its weights with it.
-pub(super) const LEAST_RELAXATION: f64 = 1e-3;
+pub(crate) const LEAST_RELAXATION: f64 = 1e-3;
 
 impl<T: Real> UnrolledArchitecture<T> {
     /// LISTA: η = 1.

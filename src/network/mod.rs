@@ -31,6 +31,7 @@ mod stored;
 mod tests;
 mod unrolled;
 
+pub(crate) use architecture::LEAST_RELAXATION;
 pub use architecture::{Initialization, Thresholds, UnrolledArchitecture, WeightDistribution};
 pub use coherence::{LayerCoherence, average_coherence, mutual_coherence};
 pub use convolution::{ConvolutionArchitecture, ConvolutionNetwork, ConvolutionWorkspace};

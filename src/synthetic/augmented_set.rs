@@ -1,24 +1,20 @@
 //! Noise augmentation: fresh noise for every step.
 
-use super::noise_level::Noise;
-use super::{NoiseLevel, TrainingSet, TrainingSource};
+use super::{FreshNoise, NoiseLevel, Resident, TrainingSet, TrainingSource};
 use crate::error::Result;
 use crate::network::Front;
 use crate::problem::Fingerprint;
 use crate::real::Real;
-use rand::{Rng, SeedableRng, rngs::ChaCha8Rng};
+use rand::Rng;
 
 /// A set whose data get fresh noise whenever they are used.
 ///
-/// Every sample of every step draws from a ChaCha8 stream of its own.
+/// A device holds the set and draws the noise where it trains, the same noise to rounding.
 #[derive(Debug, Clone)]
 pub struct AugmentedSet<T: Real = f64> {
     set: TrainingSet<T>,
     front: Option<Front>,
-    noise: Noise,
-    /// Variances of the coordinates, for a front that is told them.
-    told: Option<Vec<f64>>,
-    seed: [u8; 32],
+    noise: FreshNoise,
 }
 
 impl<T: Real> AugmentedSet<T> {
@@ -33,26 +29,16 @@ impl<T: Real> AugmentedSet<T> {
         noise: &NoiseLevel,
         rng: &mut (impl Rng + ?Sized),
     ) -> Result<Self> {
-        let noise = Noise::new(noise, set.data().nrows(), front)?;
-        let told = front.filter(|f| f.is_adaptive()).map(|_| noise.variances());
+        let noise = FreshNoise::new(noise, set.data().nrows(), front, rng)?;
         let set = set.seen_through(front.map(Front::silent).as_ref())?;
-        let mut seed = [0; 32];
-        rng.fill_bytes(&mut seed);
         let front = front.or(set.front()).cloned();
-        Ok(AugmentedSet { set, front, noise, told, seed })
+        Ok(AugmentedSet { set, front, noise })
     }
-}
-
-/// The stream of one sample at one step.
-pub(super) fn stream(seed: [u8; 32], step: usize, sample: usize) -> ChaCha8Rng {
-    let mut rng = ChaCha8Rng::from_seed(seed);
-    rng.set_stream(((step as u64) << 32) ^ sample as u64);
-    rng
 }
 
 impl<T: Real> TrainingSource<T> for AugmentedSet<T> {
     fn input_len(&self) -> usize {
-        self.set.input_len() + usize::from(self.told.is_some())
+        self.set.input_len() + usize::from(self.noise.told().is_some())
     }
 
     fn output_len(&self) -> usize {
@@ -84,16 +70,10 @@ impl<T: Real> TrainingSource<T> for AugmentedSet<T> {
         target: &mut [T],
     ) {
         self.set.fill(step, samples, &mut [], input, target);
-        let (m, batch) = (self.set.input_len(), samples.len());
-        let (draws, noise) = scratch[..2 * m].split_at_mut(m);
-        for (b, &sample) in samples.iter().enumerate() {
-            let factor = self.noise.draw(&mut stream(self.seed, step, sample), draws, noise);
-            for (i, &noise) in noise.iter().enumerate() {
-                input[i * batch + b] += T::lit(noise);
-            }
-            if let Some(variances) = &self.told {
-                Front::tell(variances, factor, &mut input[b..], batch);
-            }
-        }
+        self.noise.add(step, samples, scratch, input);
+    }
+
+    fn resident(&self) -> Option<Resident<'_, T>> {
+        Some(Resident { set: &self.set, noise: Some(&self.noise) })
     }
 }

@@ -61,10 +61,20 @@ pub(super) struct Noise {
 
 /// F of the noise F ξ, ξ standard normal.
 #[derive(Debug, Clone)]
-enum Factor {
+pub(crate) enum Factor {
     Diagonal(Vec<f64>),
     /// Square, row-major.
     Full(Vec<f64>),
+}
+
+#[cfg(any(feature = "wgpu", feature = "cuda", test))]
+impl Factor {
+    /// Its numbers.
+    pub(crate) fn numbers(&self) -> &[f64] {
+        match self {
+            Factor::Diagonal(numbers) | Factor::Full(numbers) => numbers,
+        }
+    }
 }
 
 impl Noise {
@@ -120,7 +130,7 @@ impl Noise {
     }
 
     /// The length of the data.
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match &self.factor {
             Factor::Diagonal(sigma) => sigma.len(),
             Factor::Full(rows) => rows.len().isqrt(),
@@ -140,24 +150,39 @@ impl Noise {
     /// Writes the noise of one sample; `draws` is scratch of the same length. Returns the factor of its variances
     /// on [`variances`](Self::variances).
     pub(super) fn draw(&self, rng: &mut impl Rng, draws: &mut [f64], out: &mut [f64]) -> f64 {
-        let sigma = self.range.map_or(1.0, |(least, largest)| {
-            let t: f64 = rng.random();
-            least * (largest / least).powf(t)
-        });
+        let t = self.range.map_or(0.0, |_| rng.random());
+        draws.iter_mut().for_each(|d| *d = f64::standard_normal(rng));
+        self.shape(t, draws, out)
+    }
+
+    /// The same from a number t in (0, 1), for σ, and standard normal `draws`, which are overwritten.
+    pub(super) fn shape(&self, t: f64, draws: &mut [f64], out: &mut [f64]) -> f64 {
+        let sigma = self.range.map_or(1.0, |(least, largest)| least * (largest / least).powf(t));
         match &self.factor {
             Factor::Diagonal(deviations) => {
-                for (out, deviation) in out.iter_mut().zip(deviations) {
-                    *out = sigma * deviation * f64::standard_normal(rng);
+                for ((out, deviation), draw) in out.iter_mut().zip(deviations).zip(draws) {
+                    *out = sigma * deviation * *draw;
                 }
             }
             Factor::Full(rows) => {
-                draws.iter_mut().for_each(|d| *d = sigma * f64::standard_normal(rng));
+                draws.iter_mut().for_each(|d| *d *= sigma);
                 for (out, row) in out.iter_mut().zip(rows.chunks_exact(self.len())) {
                     *out = row.iter().zip(&*draws).map(|(f, d)| f * d).sum();
                 }
             }
         }
         sigma * sigma
+    }
+
+    /// The bounds of a σ that is drawn.
+    pub(super) fn range(&self) -> Option<(f64, f64)> {
+        self.range
+    }
+
+    /// F.
+    #[cfg(any(feature = "wgpu", feature = "cuda", test))]
+    pub(super) fn factor(&self) -> &Factor {
+        &self.factor
     }
 }
 
@@ -229,10 +254,10 @@ mod tests {
         let level = NoiseLevel::LogUniform { least: 1e-5, largest: 1e-3 };
         let noise = Noise::new(&level, 400, None).unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(7);
-        let mut x = vec![0.0; 400];
+        let (mut x, mut scratch) = (vec![0.0; 400], vec![0.0; 400]);
         let (mut mean, mut square) = (0.0, 0.0);
         for _ in 0..4000 {
-            noise.draw(&mut rng, &mut [], &mut x);
+            noise.draw(&mut rng, &mut scratch, &mut x);
             let sigma = (x.iter().map(|x| x * x).sum::<f64>() / 400.0).sqrt();
             mean += sigma.log10() / 4000.0;
             square += (sigma.log10() + 4.0).powi(2) / 4000.0;

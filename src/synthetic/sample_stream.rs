@@ -1,6 +1,5 @@
 //! An endless stream of fresh samples.
 
-use super::augmented_set::stream;
 use super::noise_level::Noise;
 use super::{GaussianMixture, NoiseLevel, TrainingSource};
 use crate::error::{Result, check_len, check_not_empty};
@@ -65,6 +64,13 @@ impl SampleStream {
         let (fingerprint, front) = (model.fingerprint(), front.cloned());
         Ok(SampleStream { mixture, grid, kernel, fingerprint, front, noise, told, epoch, seed })
     }
+}
+
+/// The stream of one sample at one step.
+fn stream(seed: [u8; 32], step: usize, sample: usize) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::from_seed(seed);
+    rng.set_stream(((step as u64) << 32) ^ sample as u64);
+    rng
 }
 
 impl<T: Real> TrainingSource<T> for SampleStream {

@@ -1,7 +1,8 @@
 //! Where training takes its samples from.
 
-use super::TrainingSet;
-use crate::network::{Front, gather};
+use super::{FreshNoise, TrainingSet};
+use crate::network::{Front, PANEL, gather, scatter};
+use crate::parallel;
 use crate::problem::Fingerprint;
 use crate::real::Real;
 
@@ -49,6 +50,61 @@ pub trait TrainingSource<T: Real>: Sync {
         input: &mut [T],
         target: &mut [T],
     );
+
+    /// What can stay on a device for a whole run, if that is all there is to [`fill`](Self::fill). `None`: samples
+    /// are drawn on this machine's threads and sent as they are used.
+    fn resident(&self) -> Option<Resident<'_, T>> {
+        None
+    }
+}
+
+/// A source that a [`Backend`](crate::Backend) may upload once: samples of a set, to whose data noise is added at
+/// every step.
+#[derive(Debug, Clone, Copy)]
+pub struct Resident<'a, T: Real> {
+    /// The samples.
+    pub set: &'a TrainingSet<T>,
+    /// Their noise.
+    pub noise: Option<&'a FreshNoise>,
+}
+
+/// Writes these samples one after the other, on all threads: each `batch` of them as they are at a step of its own,
+/// the first at step `first`.
+pub(crate) fn draw<T: Real>(
+    source: &dyn TrainingSource<T>,
+    first: usize,
+    batch: usize,
+    samples: &[usize],
+    data: &mut [T],
+    weights: &mut [T],
+) {
+    struct Part<'a, T> {
+        step: usize,
+        samples: &'a [usize],
+        data: &'a mut [T],
+        weights: &'a mut [T],
+    }
+    let (m, n) = (source.input_len(), source.output_len());
+    let mut parts = Vec::new();
+    let batches = data.chunks_mut(batch * m).zip(weights.chunks_mut(batch * n));
+    for (step, (samples, (data, weights))) in (first..).zip(samples.chunks(batch).zip(batches)) {
+        let panels = data.chunks_mut(PANEL * m).zip(weights.chunks_mut(PANEL * n));
+        let panels = samples.chunks(PANEL).zip(panels);
+        parts.extend(panels.map(|(samples, (data, weights))| Part {
+            step,
+            samples,
+            data,
+            weights,
+        }));
+    }
+    parallel::for_each_mut(&mut parts, |_, part| {
+        let batch = part.samples.len();
+        let mut scratch = vec![0.0; source.scratch_len(batch)];
+        let (mut input, mut target) = (vec![T::zero(); m * batch], vec![T::zero(); n * batch]);
+        source.fill(part.step, part.samples, &mut scratch, &mut input, &mut target);
+        scatter(&input, batch, part.data);
+        scatter(&target, batch, part.weights);
+    });
 }
 
 impl<T: Real> TrainingSource<T> for TrainingSet<T> {
@@ -83,5 +139,9 @@ impl<T: Real> TrainingSource<T> for TrainingSet<T> {
         let batch = samples.len();
         gather(self.input_len(), batch, |b| self.sample(samples[b]).0, input);
         gather(self.output_len(), batch, |b| self.sample(samples[b]).1, target);
+    }
+
+    fn resident(&self) -> Option<Resident<'_, T>> {
+        Some(Resident { set: self, noise: None })
     }
 }

@@ -99,7 +99,7 @@ impl<T: Real> Adam<T> {
     }
 
     /// Whether a state read back is one for `parameters` parameters.
-    pub(super) fn check(&self, parameters: usize) -> Result<()> {
+    pub(crate) fn check(&self, parameters: usize) -> Result<()> {
         self.config.validate()?;
         check_len("m", self.m.len(), parameters, "the network's parameters")?;
         check_len("v", self.v.len(), parameters, "the network's parameters")?;
@@ -114,6 +114,18 @@ impl<T: Real> Adam<T> {
                 expected: "a second moment, not negative",
             }),
         }
+    }
+
+    /// The state after `steps` steps that have led to these moments.
+    #[cfg(any(feature = "wgpu", feature = "cuda", test))]
+    pub(crate) fn after(config: AdamConfig, m: Vec<T>, v: Vec<T>, steps: usize) -> Self {
+        Adam { config, m, v, steps: i32::try_from(steps).unwrap_or(i32::MAX) }
+    }
+
+    /// Both moments.
+    #[cfg(any(feature = "wgpu", feature = "cuda", test))]
+    pub(crate) fn moments(&self) -> (&[T], &[T]) {
+        (&self.m, &self.v)
     }
 
     /// Moves `parameters` along `gradient` with learning rate `rate`.

@@ -1,8 +1,8 @@
 //! Where a training run that diverged went wrong first.
 
-use crate::network::Network;
+use crate::network::{Network, PANEL};
 use crate::real::Real;
-use crate::synthetic::TrainingSet;
+use crate::synthetic::{TrainingSource, draw};
 use core::fmt;
 
 /// What was not finite first, or exploded. Layers are counted from 1, as in the paper; an output head is one more.
@@ -75,11 +75,11 @@ impl DivergenceOrigin {
         (0..network.depth()).find(|layer| !sound(layer))
     }
 
-    /// What went wrong in an epoch over `set` that ended with these parameters and this mean loss, if it is not
-    /// finite, one of them is not, or the loss is above `limit`.
+    /// What went wrong in an epoch over a source that ended before this step, with these parameters and this mean
+    /// loss, if it is not finite, one of them is not, or the loss is above `limit`.
     pub(crate) fn of_epoch<T: Real, N: Network<T>>(
         network: &N,
-        set: &TrainingSet<T>,
+        (source, step): (&dyn TrainingSource<T>, usize),
         loss: f64,
         limit: f64,
     ) -> Option<Self> {
@@ -89,12 +89,18 @@ impl DivergenceOrigin {
         if loss <= limit {
             return None;
         }
-        let mut workspace = network.workspace(1);
-        let layers = set
-            .data()
-            .column_iter()
-            .filter_map(|g| Self::in_activations(network, g.as_slice(), &mut workspace, loss));
-        Some(Self::of_activations(layers.min()))
+        let samples: Vec<usize> = (0..source.epoch_len()).collect();
+        let (mut first, mut workspace) = (None::<usize>, network.workspace(1));
+        for samples in samples.chunks(PANEL) {
+            let mut data = vec![T::zero(); source.input_len() * samples.len()];
+            let mut weights = vec![T::zero(); source.output_len() * samples.len()];
+            draw(source, step, samples.len(), samples, &mut data, &mut weights);
+            let layers = data
+                .chunks_exact(source.input_len())
+                .filter_map(|g| Self::in_activations(network, g, &mut workspace, loss));
+            first = layers.chain(first).min();
+        }
+        Some(Self::of_activations(first))
     }
 
     /// From the first unsound layer over all samples.

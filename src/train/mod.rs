@@ -40,5 +40,5 @@ pub use rlista::{Rlista, RlistaConfig};
 pub use robustness::Robustness;
 pub use schedule::Schedule;
 pub use trainer::{TrainOptions, Trainer};
-pub(crate) use training::checked_estimates;
 pub use training::{EpochInfo, Training, TrainingState, TrainingStatus, train};
+pub(crate) use training::{checked_estimates, estimates};

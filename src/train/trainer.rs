@@ -236,12 +236,12 @@ impl<T: Real, N: Network<T>> Trainer<T, N> {
     }
 
     /// The optimiser's state.
-    pub(super) fn adam(&self) -> &Adam<T> {
+    pub(crate) fn adam(&self) -> &Adam<T> {
         &self.adam
     }
 
     /// Goes on from the state of an earlier trainer of this network.
-    pub(super) fn restore(&mut self, adam: Adam<T>, steps: usize) -> Result<()> {
+    pub(crate) fn restore(&mut self, adam: Adam<T>, steps: usize) -> Result<()> {
         adam.check(self.network.parameters().len())?;
         self.adam = adam;
         self.steps = steps;

@@ -164,19 +164,19 @@ pub struct Training<T: Real, N: Network<T>, C = Alone> {
     pub(super) progress: Progress<T>,
 }
 
-/// All of a training run between two epochs: network, optimiser, seed, counters and best weights. A run
+/// All of a training run between two epochs, on this machine or a device: network, optimiser, seed, counters and best weights. A run
 /// resumed from it gives the bits of one that was never interrupted, but for the weights it keeps where its first
 /// loss has exploded: those it was resumed with.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TrainingState<T: Real, N> {
     version: u32,
-    network: N,
-    adam: Adam<T>,
-    options: TrainOptions,
+    pub(crate) network: N,
+    pub(crate) adam: Adam<T>,
+    pub(crate) options: TrainOptions,
     seed: [u8; 32],
     epoch: usize,
-    steps: usize,
+    pub(crate) steps: usize,
     training_loss: Option<f64>,
     #[cfg_attr(feature = "serde", serde(default))]
     least_loss: Option<f64>,
@@ -191,6 +191,57 @@ impl<T: Real, N> TrainingState<T, N> {
     /// Whole epochs done.
     pub fn epochs(&self) -> usize {
         self.epoch
+    }
+}
+
+impl<T: Real, N: Network<T>> TrainingState<T, N> {
+    /// Of a run that has come so far.
+    pub(crate) fn new(
+        network: N,
+        adam: Adam<T>,
+        options: TrainOptions,
+        steps: usize,
+        progress: &Progress<T>,
+    ) -> Self {
+        TrainingState {
+            version: VERSION,
+            network,
+            adam,
+            options,
+            seed: progress.seed,
+            epoch: progress.epoch,
+            steps,
+            training_loss: progress.training_loss,
+            least_loss: progress.least_loss,
+            validation: progress.validation,
+            best: progress.best.clone(),
+            status: progress.status.filter(|_| !progress.is_stopped()),
+        }
+    }
+
+    /// The bookkeeping of a run that goes on over `source`.
+    pub(crate) fn progress<S>(&mut self, source: &S) -> Result<Progress<T>>
+    where
+        S: TrainingSource<T> + ?Sized,
+    {
+        if self.version != VERSION {
+            let (what, found, expected) = ("training state", self.version, VERSION);
+            return Err(Error::Version { what, found, expected });
+        }
+        check_not_empty("source", source.epoch_len(), self.options.batch)?;
+        let parameters = self.network.parameters();
+        if let Some(best) = &self.best {
+            let found = best.parameters.len();
+            check_len("best", found, parameters.len(), "the network's parameters")?;
+            check_finite("best", &best.parameters)?;
+        }
+        let mut progress = Progress::resume(source, parameters, self.seed, self.epoch);
+        progress.best = self.best.take();
+        progress.validation = self.validation;
+        progress.training_loss = self.training_loss;
+        progress.least_loss = self.least_loss.or(self.training_loss);
+        progress.status = self.status;
+        Ok(progress)
     }
 }
 
@@ -222,30 +273,14 @@ impl<T: Real, N: Network<T>> Training<T, N> {
     /// # Errors
     /// A state of another version, or one that does not fit together; a source of another shape than the
     /// network, or of fewer samples than the run's batch.
-    pub fn resume<S>(state: TrainingState<T, N>, source: &S) -> Result<Self>
+    pub fn resume<S>(mut state: TrainingState<T, N>, source: &S) -> Result<Self>
     where
         S: TrainingSource<T> + ?Sized,
     {
-        if state.version != VERSION {
-            let (what, found, expected) = ("training state", state.version, VERSION);
-            return Err(Error::Version { what, found, expected });
-        }
-        check_not_empty("source", source.epoch_len(), state.options.batch)?;
+        let progress = state.progress(source)?;
         let mut trainer = Trainer::new(state.network, state.options)?;
         trainer.check(source)?;
         trainer.restore(state.adam, state.steps)?;
-        let parameters = trainer.network().parameters();
-        if let Some(best) = &state.best {
-            let found = best.parameters.len();
-            check_len("best", found, parameters.len(), "the network's parameters")?;
-            check_finite("best", &best.parameters)?;
-        }
-        let mut progress = Progress::resume(source, parameters, state.seed, state.epoch);
-        progress.best = state.best;
-        progress.validation = state.validation;
-        progress.training_loss = state.training_loss;
-        progress.least_loss = state.least_loss.or(state.training_loss);
-        progress.status = state.status;
         Ok(Training { trainer, communicator: Alone, progress })
     }
 }
@@ -257,20 +292,9 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
     where
         N: Clone,
     {
-        TrainingState {
-            version: VERSION,
-            network: self.trainer.network().clone(),
-            adam: self.trainer.adam().clone(),
-            options: *self.trainer.options(),
-            seed: self.progress.seed,
-            epoch: self.progress.epoch,
-            steps: self.trainer.steps(),
-            training_loss: self.progress.training_loss,
-            least_loss: self.progress.least_loss,
-            validation: self.progress.validation,
-            best: self.progress.best.clone(),
-            status: self.progress.status.filter(|_| !self.progress.is_stopped()),
-        }
+        let Trainer { network, options, .. } = &self.trainer;
+        let (adam, steps) = (self.trainer.adam().clone(), self.trainer.steps());
+        TrainingState::new(network.clone(), adam, *options, steps, &self.progress)
     }
 
     /// All epochs that are left; see [`train`]. Of several ranks every one calls its `observer`.

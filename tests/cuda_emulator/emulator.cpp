@@ -35,7 +35,7 @@ static Thread running;
 static const char *HEAD = R"(
 #include <cmath>
 #include <cstddef>
-using std::exp; using std::expm1; using std::log; using std::log1p; using std::sqrt;
+using std::cos; using std::exp; using std::expm1; using std::log; using std::log1p; using std::sin; using std::sqrt;
 struct Dim { unsigned x, y, z; };
 struct Thread { Dim thread, block, grid, size; void (*wait)(); void *room; };
 static Thread *running;

@@ -54,6 +54,71 @@ extern "C" __global__ void gather(MEMORY, unsigned source, unsigned features, un
   }
 }
 
+// Philox-4×32-10 at (block, sample, step), as in `synthetic/philox.rs`.
+static __device__ void words(unsigned k0, unsigned k1, unsigned block, unsigned sample, const unsigned *counter,
+                             unsigned by_step, unsigned *w) {
+  unsigned long long step = counter[1] + ((unsigned long long)counter[2] << 32) + (by_step ? counter[0] : 0);
+  unsigned a = block, b = sample, c = (unsigned)step, d = (unsigned)(step >> 32);
+  for (int round = 0; round < 10; round++) {
+    unsigned long long p = 0xD2511F53ull * a, q = 0xCD9E8D57ull * c;
+    a = (unsigned)(q >> 32) ^ b ^ k0;
+    b = (unsigned)q;
+    c = (unsigned)(p >> 32) ^ d ^ k1;
+    d = (unsigned)p;
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  w[0] = a;
+  w[1] = b;
+  w[2] = c;
+  w[3] = d;
+}
+
+// (x + ½)/2³².
+static __device__ T unit(unsigned x) { return (T(x) + T(0.5)) * T(2.3283064365386963e-10); }
+
+// σ of a sample.
+static __device__ T sigma_of(unsigned k0, unsigned k1, unsigned sample, const unsigned *counter, unsigned by_step,
+                             T least, T spread) {
+  if (spread == T(0)) return least;
+  unsigned w[4];
+  words(k0, k1, 0xffffffffu, sample, counter, by_step, w);
+  return least * exp(spread * unit(w[0]));
+}
+
+// to(f, b) (+)= σ_b d_f ξ(f, b): four numbers a thread, by Box and Muller.
+extern "C" __global__ void noise(MEMORY, unsigned k0, unsigned k1, unsigned to, unsigned deviations,
+                                 unsigned features, unsigned batch, unsigned by_step, unsigned add, T least,
+                                 T spread) {
+  unsigned blocks = (features + 3) / 4;
+  EACH(i, blocks * batch) {
+    unsigned b = i % batch, block = i / batch, sample = order[counter[0] * batch + b], w[4];
+    words(k0, k1, block, sample, counter, by_step, w);
+    T sigma = sigma_of(k0, k1, sample, counter, by_step, least, spread);
+    for (unsigned j = 0; j < 4 && 4 * block + j < features; j++) {
+      T u = unit(w[j & 2u]), phi = T((int)w[j | 1u]) * T(1.4629180792671596e-9);
+      T draw = sigma * sqrt(u < T(1) ? T(-2) * log(u) : T(0)) * (j & 1u ? sin(phi) : cos(phi));
+      unsigned f = 4 * block + j, place = to + f * batch + b;
+      if (deviations != NONE) draw *= arena[deviations + f];
+      arena[place] = (add ? arena[place] : T(0)) + draw;
+    }
+  }
+}
+
+// Wiener weights 1/(1 + σ_b² c_f) of a sample's coordinates, and their mean in one row more.
+extern "C" __global__ void tell(MEMORY, unsigned k0, unsigned k1, unsigned to, unsigned variances, unsigned features,
+                                unsigned batch, unsigned by_step, T least, T spread) {
+  EACH(b, batch) {
+    T sigma = sigma_of(k0, k1, order[counter[0] * batch + b], counter, by_step, least, spread), total = T(0);
+    for (unsigned f = 0; f < features; f++) {
+      T weight = T(1) / (T(1) + sigma * sigma * arena[variances + f]);
+      arena[to + f * batch + b] *= weight;
+      total += weight;
+    }
+    arena[to + features * batch + b] = total / T(features);
+  }
+}
+
 // C = A B, or C += A B, in tiles of 64 × 64: for views whose rows overlap, which cuBLAS does not take.
 extern "C" __global__ void product(MEMORY, unsigned m, unsigned n, unsigned k, unsigned a, unsigned a_row,
                                    unsigned a_column, unsigned b, unsigned b_row, unsigned b_column, unsigned c,
@@ -214,9 +279,12 @@ extern "C" __global__ void adam(MEMORY, unsigned parameters, unsigned gradient, 
   }
 }
 
-// Negative parameters to zero.
-extern "C" __global__ void project(MEMORY, unsigned at, unsigned count) {
-  EACH(i, count) if (arena[at + i] < T(0)) arena[at + i] = T(0);
+// Parameters to an interval; a NaN stays one.
+extern "C" __global__ void clamp_to(MEMORY, unsigned at, unsigned count, T least, T largest) {
+  EACH(i, count) {
+    T p = arena[at + i];
+    arena[at + i] = p < least ? least : p > largest ? largest : p;
+  }
 }
 
 // The next step.

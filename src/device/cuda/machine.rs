@@ -12,10 +12,10 @@ use crate::real::Real;
 use core::ffi::c_int;
 use core::fmt;
 use cudarc::cublas::{self, CudaBlas, sys::cublasOperation_t};
-use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode};
+use cudarc::driver::sys::{CUgraphInstantiate_flags, CUresult, CUstreamCaptureMode};
 use cudarc::driver::{
     CudaContext, CudaFunction, CudaGraph, CudaModule, CudaSlice, CudaStream, DevicePtr, DeviceRepr,
-    LaunchConfig, PushKernelArg, ValidAsZeroBits,
+    DriverError, LaunchConfig, PushKernelArg, ValidAsZeroBits,
 };
 use cudarc::nvrtc;
 use std::collections::BTreeMap;
@@ -143,7 +143,7 @@ pub struct CudaMachine<T: Number> {
     arena: CudaSlice<T>,
     data: CudaSlice<T>,
     order: CudaSlice<u32>,
-    /// The number of the step.
+    /// The number of the step in the order, and that of the first in the run: 64 bits.
     counter: CudaSlice<u32>,
     /// cuBLAS works in it.
     _workspace: CudaSlice<u8>,
@@ -165,14 +165,17 @@ impl<T: Number> CudaMachine<T> {
         let module = compile(context, source(T::NAME, activations))?;
         let stream = context.new_stream().map_err(|e| opening(&e))?;
         let blas = CudaBlas::new(Arc::clone(&stream)).map_err(|e| opening(&format!("{e:?}")))?;
-        let allocating = failed("allocating");
+        let allocating = |e: &DriverError| match e.0 {
+            CUresult::CUDA_ERROR_OUT_OF_MEMORY => sizes.refused::<T>(DEVICE),
+            _ => failed("allocating")(e),
+        };
         let arena = stream
             .alloc_zeros(sizes.arena.total(sizes.batch).max(1))
             .map_err(|e| allocating(&e))?;
         let data =
             stream.alloc_zeros(sizes.data.total(sizes.batch).max(1)).map_err(|e| allocating(&e))?;
         let order = stream.alloc_zeros(sizes.order.max(1)).map_err(|e| allocating(&e))?;
-        let counter = stream.alloc_zeros(1).map_err(|e| allocating(&e))?;
+        let counter = stream.alloc_zeros(3).map_err(|e| allocating(&e))?;
         let workspace = stream.alloc_zeros::<u8>(WORKSPACE).map_err(|e| allocating(&e))?;
         let place = workspace.device_ptr(&stream).0;
         // SAFETY: the workspace lives as long as the handle, in the machine.
@@ -308,9 +311,10 @@ impl<T: Number> Machine<T> for CudaMachine<T> {
         copy(&self.stream, values, &mut self.data, at)
     }
 
-    fn write_order(&mut self, order: &[u32]) -> Result<()> {
+    fn write_order(&mut self, order: &[u32], step: usize) -> Result<()> {
         copy(&self.stream, order, &mut self.order, 0)?;
-        copy(&self.stream, &[0], &mut self.counter, 0)
+        let step = step as u64;
+        copy(&self.stream, &[0, step as u32, (step >> 32) as u32], &mut self.counter, 0)
     }
 
     fn read(&mut self, at: usize, values: &mut [T]) -> Result<()> {

@@ -1,14 +1,16 @@
-// The dual of maximum entropy with Skilling's entropy, in f64: Newton's method of maxent/dual.rs, whose comments say why,
-// for many data vectors, a block for each of them. A block goes from α to α by itself; its dual lives in shared memory.
+// The dual of maximum entropy with Skilling's entropy and quadratic priors, in f64: Newton's method of maxent/dual.rs, whose
+// comments say why, for many data vectors, a block for each of them. A block goes from α to α by itself; its dual lives in shared memory.
 // Threads of a block agree on every number that a branch asks for.
 #define EACH(i, first, count) for (unsigned i = (first) + threadIdx.x; i < (count); i += blockDim.x)
 // Not copied into its callers: the code is to stay small.
 #define CALLED static __device__ __noinline__
 #define EPSILON 2.220446049250313e-16
 
-// What shared memory holds: vectors over modes, vectors over frequencies, a square over modes.
+// What shared memory holds: vectors over modes, over frequencies and over the rows R of quadratic priors, a square over
+// modes, and where there are rows L⁻¹Bᵀ and the band L of M = LLᵀ, M = diag(1/h) + RᵀR/α.
 enum { DATA, MU, RESIDUAL, TRIAL_MU, TRIAL_RESIDUAL, STEP, FIT, INVERSE, VALUES, SLOPES = VALUES + 3, OVER_MODES = SLOPES + 3 };
-enum { U, H, TRIAL_U, TRIAL_H, STEP_U, OVER_FREQUENCIES };
+enum { U, H, TRIAL_U, TRIAL_H, STEP_U, SCRATCH, OVER_FREQUENCIES };
+enum { NU, ROW_RESIDUAL, TRIAL_NU, TRIAL_ROW_RESIDUAL, STEP_NU, ROW_VALUES, ROW_SLOPES = ROW_VALUES + 3, OVER_ROWS = ROW_SLOPES + 3 };
 enum { CONVERGED, ROUNDING_FLOOR, FAILED };
 // Status, iterations, active modes, χ², Σh, entropy, gap, N_good, ln P(α|g) of an optimum.
 enum { FIGURES = 9 };
@@ -18,6 +20,11 @@ extern __shared__ double room[];
 struct Dual {
   const double *rows, *columns, *sigma, *start;
   unsigned points, width, modes, stride;
+  // Row i of R is `span` numbers from column `first[i]` on; column j meets rows `meets[across·j..]`. RᵀR row by row, from
+  // the diagonal backwards, `span` numbers each.
+  const double *row_values, *targets, *column_values, *row_gram;
+  const unsigned *first, *meets;
+  unsigned rows_of_priors, span, across;
   double outside, alpha;
   unsigned active, held, known[3];
   double times[3];
@@ -29,7 +36,13 @@ static __device__ double *over_frequencies(const Dual &d, unsigned which) {
 }
 // Below the diagonal (and on it) L of the Newton matrix LLᵀ, above it columns of L⁻¹. Rows of odd length meet all banks.
 static __device__ unsigned square_row(const Dual &d) { return d.modes | 1; }
-static __device__ double *square(const Dual &d) { return room + OVER_MODES * d.modes + OVER_FREQUENCIES * d.points; }
+static __device__ double *over_rows(const Dual &d, unsigned which) {
+  return room + OVER_MODES * d.modes + OVER_FREQUENCIES * d.points + which * d.rows_of_priors;
+}
+static __device__ double *square(const Dual &d) { return over_rows(d, OVER_ROWS); }
+static __device__ double *panel(const Dual &d) { return square(d) + d.modes * square_row(d); }
+// The diagonal's inverse, then what lies before it in its row.
+static __device__ double *band(const Dual &d) { return panel(d) + d.points * square_row(d); }
 
 static __device__ double magnitude(double x) { return x < 0 ? -x : x; }
 static __device__ bool is_finite(double x) { return x - x == 0; }
@@ -59,11 +72,6 @@ static __device__ double least_of_block(double own) {
   return least;
 }
 
-static __device__ double dot(const double *x, const double *y, unsigned count) {
-  double own = 0;
-  EACH(k, 0, count) own += x[k] * y[k];
-  return sum_of_block(own);
-}
 // Σh, by which gaps are measured.
 static __device__ double scale(const Dual &d) {
   const double *h = over_frequencies(d, H);
@@ -71,9 +79,24 @@ static __device__ double scale(const Dual &d) {
   EACH(j, 0, d.points) own += h[j];
   return sum_of_block(own);
 }
-static __device__ double gap(const Dual &d, unsigned residual) {
-  const double *r = over_modes(d, residual);
-  return 0.5 * dot(r, r, d.active);
+static __device__ double gap(const Dual &d, unsigned residual, unsigned row_residual) {
+  const double *r = over_modes(d, residual), *s = over_rows(d, row_residual);
+  double own = 0;
+  EACH(k, 0, d.active) own += r[k] * r[k];
+  EACH(i, 0, d.rows_of_priors) own += s[i] * s[i];
+  return 0.5 * sum_of_block(own);
+}
+
+// Element i of R h, and element j of Rᵀν.
+static __device__ double row_product(const Dual &d, const double *h, unsigned i) {
+  double sum = 0;
+  for (unsigned q = 0; q < d.span; q++) sum += d.row_values[i * d.span + q] * h[d.first[i] + q];
+  return sum;
+}
+static __device__ double column_product(const Dual &d, const double *nu, unsigned j) {
+  double sum = 0;
+  for (unsigned q = 0; q < d.across; q++) sum += d.column_values[j * d.across + q] * nu[d.meets[j * d.across + q]];
+  return sum;
 }
 
 // out = B h for the leading modes.
@@ -102,10 +125,12 @@ static __device__ void evaluate(const Dual &d, unsigned u_, unsigned h_) {
   }
   __syncthreads();
 }
-// r = Bh − g + αμ.
-static __device__ void residuals(const Dual &d, unsigned h, unsigned mu_, unsigned r_) {
+// r = (Bh − g + αμ, Rh − c + αν).
+CALLED void residuals(const Dual &d, unsigned h, unsigned mu_, unsigned r_, unsigned nu, unsigned s) {
   const double *mu = over_modes(d, mu_), *data = over_modes(d, DATA);
   double *r = over_modes(d, r_);
+  EACH(i, 0, d.rows_of_priors)
+    over_rows(d, s)[i] = row_product(d, over_frequencies(d, h), i) + d.alpha * over_rows(d, nu)[i] - d.targets[i];
   apply(d, h, r, d.active);
   EACH(k, 0, d.active) r[k] += d.alpha * mu[k] - data[k];
   __syncthreads();
@@ -116,6 +141,10 @@ static __device__ void take(const Dual &d) {
     over_modes(d, MU)[k] = over_modes(d, TRIAL_MU)[k];
     over_modes(d, RESIDUAL)[k] = over_modes(d, TRIAL_RESIDUAL)[k];
   }
+  EACH(i, 0, d.rows_of_priors) {
+    over_rows(d, NU)[i] = over_rows(d, TRIAL_NU)[i];
+    over_rows(d, ROW_RESIDUAL)[i] = over_rows(d, TRIAL_ROW_RESIDUAL)[i];
+  }
   EACH(j, 0, d.points) {
     over_frequencies(d, U)[j] = over_frequencies(d, TRIAL_U)[j];
     over_frequencies(d, H)[j] = over_frequencies(d, TRIAL_H)[j];
@@ -123,10 +152,64 @@ static __device__ void take(const Dual &d) {
   __syncthreads();
 }
 
-// αI + B diag(h) Bᵀ, its diagonal inflated, in tiles of 2 × 2. Columns end in zeros, so that tiles may stick out.
-static __device__ void gram(const Dual &d, double inflation) {
+// L of M = LLᵀ by one thread, and L⁻¹Bᵀ, a thread for each column.
+CALLED bool eliminate_rows(const Dual &d) {
   const double *h = over_frequencies(d, H);
+  double *l = band(d), *z = panel(d), own = 0;
+  unsigned w = d.span, row = square_row(d);
+  if (threadIdx.x == 0)
+    for (unsigned j = 0; j < d.points; j++) {
+      unsigned before = j < w - 1 ? j : w - 1;
+      double pivot = 1 / h[j] + d.row_gram[j * w] / d.alpha;
+      for (unsigned k = before; k > 0; k--) {
+        double sum = d.row_gram[j * w + k] / d.alpha;
+        for (unsigned q = k + 1; q <= before; q++) sum -= l[j * w + q] * l[(j - k) * w + q - k];
+        l[j * w + k] = sum * l[(j - k) * w];
+        pivot -= l[j * w + k] * l[j * w + k];
+      }
+      own += !(pivot > 0 && is_finite(pivot));
+      l[j * w] = 1 / sqrt(pivot);
+    }
+  if (sum_of_block(own) > 0) return false;
+  EACH(k, 0, d.active)
+    for (unsigned j = 0; j < d.points; j++) {
+      unsigned before = j < w - 1 ? j : w - 1;
+      double sum = d.columns[j * d.stride + k];
+      for (unsigned q = 1; q <= before; q++) sum -= l[j * w + q] * z[(j - q) * row + k];
+      z[j * row + k] = sum * l[j * w];
+    }
+  __syncthreads();
+  return true;
+}
+// v = L⁻¹v and v = L⁻ᵀv over frequencies, by one thread.
+static __device__ void forward(const Dual &d, double *v) {
+  const double *l = band(d);
+  unsigned w = d.span;
+  if (threadIdx.x == 0)
+    for (unsigned j = 0; j < d.points; j++) {
+      unsigned before = j < w - 1 ? j : w - 1;
+      for (unsigned q = 1; q <= before; q++) v[j] -= l[j * w + q] * v[j - q];
+      v[j] *= l[j * w];
+    }
+  __syncthreads();
+}
+static __device__ void backward(const Dual &d, double *v) {
+  const double *l = band(d);
+  unsigned w = d.span;
+  if (threadIdx.x == 0)
+    for (unsigned j = d.points; j-- > 0;) {
+      v[j] *= l[j * w];
+      unsigned before = j < w - 1 ? j : w - 1;
+      for (unsigned q = 1; q <= before; q++) v[j - q] -= l[j * w + q] * v[j];
+    }
+  __syncthreads();
+}
+
+// αI + BM⁻¹Bᵀ, its diagonal inflated, in tiles of 2 × 2, which may stick out to the right. Without rows M⁻¹ is diag(h).
+static __device__ void gram(const Dual &d, double inflation) {
+  const double *h = over_frequencies(d, H), *left = d.rows_of_priors ? panel(d) : d.columns;
   double *a = square(d);
+  unsigned between = d.rows_of_priors ? square_row(d) : d.stride;
   unsigned row = square_row(d), tiles = (d.active + 1) / 2;
   EACH(tile, 0, tiles * (tiles + 1) / 2) {
     unsigned y = (unsigned)((sqrt(8.0 * tile + 1) - 1) / 2);
@@ -135,8 +218,9 @@ static __device__ void gram(const Dual &d, double inflation) {
     unsigned i = 2 * y, k = 2 * (tile - y * (y + 1) / 2);
     double s00 = 0, s01 = 0, s10 = 0, s11 = 0;
     for (unsigned j = 0; j < d.points; j++) {
-      const double *b = d.columns + j * d.stride;
-      double left0 = h[j] * b[i], left1 = h[j] * b[i + 1], right0 = b[k], right1 = b[k + 1];
+      const double *b = left + j * between;
+      double weight = d.rows_of_priors ? 1 : h[j];
+      double left0 = weight * b[i], left1 = weight * b[i + 1], right0 = b[k], right1 = b[k + 1];
       s00 += left0 * right0;
       s01 += left0 * right1;
       s10 += left1 * right0;
@@ -176,14 +260,15 @@ static __device__ bool eliminate(const Dual &d) {
 }
 // Factors the Newton matrix at the point, with as little added to its diagonal as makes it positive definite.
 CALLED bool factor(const Dual &d) {
+  if (d.rows_of_priors && !eliminate_rows(d)) return false;
   for (double jitter = 0; jitter <= 1; jitter = jitter == 0 ? 50 * EPSILON : 100 * jitter) {
     gram(d, 1 + jitter);
     if (eliminate(d)) return true;
   }
   return false;
 }
-// step = −(LLᵀ)⁻¹ step, with FIT for what is between. What a turn reads of all threads, it does not write.
-CALLED void direction(const Dual &d) {
+// step = (LLᵀ)⁻¹ step, with FIT for what is between. What a turn reads of all threads, it does not write.
+static __device__ void substitute(const Dual &d) {
   const double *a = square(d), *inverse = over_modes(d, INVERSE);
   double *b = over_modes(d, STEP), *y = over_modes(d, FIT);
   unsigned row = square_row(d);
@@ -195,13 +280,13 @@ CALLED void direction(const Dual &d) {
   }
   for (unsigned k = d.active; k-- > 0;) {
     double x = y[k] * inverse[k];
-    if (threadIdx.x == 0) b[k] = -x;
+    if (threadIdx.x == 0) b[k] = x;
     EACH(i, 0, k) y[i] -= x * a[k * row + i];
     __syncthreads();
   }
 }
 // tr (LLᵀ)⁻¹ = ‖L⁻¹‖², a thread for each column.
-static __device__ double trace_of_inverse(const Dual &d) {
+CALLED double trace_of_inverse(const Dual &d) {
   double *a = square(d), own = 0;
   const double *inverse = over_modes(d, INVERSE);
   unsigned row = square_row(d);
@@ -218,26 +303,61 @@ static __device__ double trace_of_inverse(const Dual &d) {
   return sum_of_block(own);
 }
 
-// ∂u along the step of modes first ≤ k < end.
-CALLED void step_u(const Dual &d, unsigned which, unsigned first, unsigned end) {
-  EACH(j, 0, d.points) over_frequencies(d, STEP_U)[j] = transposed(d, over_modes(d, which), first, end, j);
+// du of multipliers of the modes first ≤ k < end, and of those of the rows.
+CALLED void step_u(const Dual &d, unsigned mu, unsigned first, unsigned end, bool rows) {
+  EACH(j, 0, d.points)
+    over_frequencies(d, STEP_U)[j] =
+        transposed(d, over_modes(d, mu), first, end, j) + (rows ? column_product(d, over_rows(d, STEP_NU), j) : 0);
   __syncthreads();
 }
-static __device__ double slope(const Dual &d, unsigned r) {
-  return dot(over_modes(d, r), over_modes(d, STEP), d.active);
+// Turns the right-hand side in (STEP, STEP_NU) into −Hessian⁻¹ of it.
+CALLED void direction(const Dual &d) {
+  double *a = over_modes(d, STEP), *b = over_rows(d, STEP_NU), *v = over_frequencies(d, SCRATCH);
+  const double *z = panel(d);
+  unsigned row = square_row(d);
+  if (d.rows_of_priors) {
+    EACH(j, 0, d.points) v[j] = column_product(d, b, j) / d.alpha;
+    __syncthreads();
+    forward(d, v);
+  }
+  EACH(k, 0, d.active) {
+    double sum = -a[k];
+    for (unsigned j = 0; d.rows_of_priors && j < d.points; j++) sum += z[j * row + k] * v[j];
+    a[k] = sum;
+  }
+  __syncthreads();
+  substitute(d);
+  if (!d.rows_of_priors) return;
+  EACH(j, 0, d.points) {
+    double sum = -v[j];
+    for (unsigned k = 0; k < d.active; k++) sum += z[j * row + k] * a[k];
+    v[j] = sum;
+  }
+  __syncthreads();
+  backward(d, v);
+  EACH(i, 0, d.rows_of_priors) b[i] = -(b[i] + row_product(d, v, i)) / d.alpha;
+  __syncthreads();
+}
+static __device__ double slope(const Dual &d, unsigned residual, unsigned row_residual) {
+  const double *r = over_modes(d, residual), *s = over_rows(d, row_residual);
+  double own = 0;
+  EACH(k, 0, d.active) own += r[k] * over_modes(d, STEP)[k];
+  EACH(i, 0, d.rows_of_priors) own += s[i] * over_rows(d, STEP_NU)[i];
+  return sum_of_block(own);
 }
 // The trial point at point + t·step; the derivative of the dual along the step there.
 CALLED double advance(const Dual &d, double t) {
   EACH(k, 0, d.active) over_modes(d, TRIAL_MU)[k] = over_modes(d, MU)[k] + t * over_modes(d, STEP)[k];
+  EACH(i, 0, d.rows_of_priors) over_rows(d, TRIAL_NU)[i] = over_rows(d, NU)[i] + t * over_rows(d, STEP_NU)[i];
   EACH(j, 0, d.points)
     over_frequencies(d, TRIAL_U)[j] = over_frequencies(d, U)[j] + t * over_frequencies(d, STEP_U)[j];
   __syncthreads();
   evaluate(d, TRIAL_U, TRIAL_H);
-  residuals(d, TRIAL_H, TRIAL_MU, TRIAL_RESIDUAL);
-  return slope(d, TRIAL_RESIDUAL);
+  residuals(d, TRIAL_H, TRIAL_MU, TRIAL_RESIDUAL, TRIAL_NU, TRIAL_ROW_RESIDUAL);
+  return slope(d, TRIAL_RESIDUAL, TRIAL_ROW_RESIDUAL);
 }
 // How far along the step no exponent exceeds 50.
-static __device__ double step_limit(const Dual &d) {
+CALLED double step_limit(const Dual &d) {
   const double *u = over_frequencies(d, U), *du = over_frequencies(d, STEP_U);
   double own = 1;
   EACH(j, 0, d.points)
@@ -261,26 +381,31 @@ static __device__ void hermite(const Dual &d, unsigned order, unsigned i, double
   value = (1 - 2 * from * derivative) * l * l;
   slope = from * l * l;
 }
-// Continues μ(ln α) to another α; each mode from the points at which it is known.
+// Puts the point of one multiplier before those held, whose places are `between` apart; its step begins as what leads to 0.
+static __device__ void hold(const Dual &d, double *values, double *slopes, unsigned between, double value, double &step) {
+  for (unsigned i = 2; i > 0; i--) {
+    values[i * between] = values[(i - 1) * between];
+    slopes[i * between] = slopes[(i - 1) * between];
+  }
+  values[0] = value;
+  slopes[0] = d.alpha * step;
+  step = -value;
+}
+// Continues (μ, ν)(ln α) to another α; each mode from the points at which it is known.
 static __device__ void predict(Dual &d, double alpha) {
-  const double *mu = over_modes(d, MU);
-  double *step = over_modes(d, STEP), t = log(alpha);
+  const double *mu = over_modes(d, MU), *nu = over_rows(d, NU);
+  double *step = over_modes(d, STEP), *step_nu = over_rows(d, STEP_NU), t = log(alpha);
   EACH(k, 0, d.active) step[k] = mu[k];
+  EACH(i, 0, d.rows_of_priors) step_nu[i] = nu[i];
   __syncthreads();
   direction(d);
   for (unsigned i = 2; i > 0; i--) d.times[i] = d.times[i - 1], d.known[i] = d.known[i - 1];
   d.times[0] = log(d.alpha);
   d.known[0] = d.active;
   d.held = d.held < 3 ? d.held + 1 : 3;
-  EACH(k, 0, d.active) {
-    for (unsigned i = 2; i > 0; i--) {
-      over_modes(d, VALUES + i)[k] = over_modes(d, VALUES + i - 1)[k];
-      over_modes(d, SLOPES + i)[k] = over_modes(d, SLOPES + i - 1)[k];
-    }
-    over_modes(d, VALUES)[k] = mu[k];
-    over_modes(d, SLOPES)[k] = d.alpha * step[k];
-    step[k] = -mu[k];
-  }
+  EACH(k, 0, d.active) hold(d, over_modes(d, VALUES) + k, over_modes(d, SLOPES) + k, d.modes, mu[k], step[k]);
+  EACH(i, 0, d.rows_of_priors)
+    hold(d, over_rows(d, ROW_VALUES) + i, over_rows(d, ROW_SLOPES) + i, d.rows_of_priors, nu[i], step_nu[i]);
   unsigned done = 0;
   for (unsigned order = d.held; order > 0; order--) {
     unsigned end = d.known[order - 1];
@@ -289,11 +414,14 @@ static __device__ void predict(Dual &d, double alpha) {
       hermite(d, order, i, t, value, slope);
       EACH(k, 0, end)
         if (k >= done) step[k] += value * over_modes(d, VALUES + i)[k] + slope * over_modes(d, SLOPES + i)[k];
+      if (order == d.held)
+        EACH(r, 0, d.rows_of_priors)
+          step_nu[r] += value * over_rows(d, ROW_VALUES + i)[r] + slope * over_rows(d, ROW_SLOPES + i)[r];
     }
     done = end > done ? end : done;
   }
   __syncthreads();
-  step_u(d, STEP, 0, d.active);
+  step_u(d, STEP, 0, d.active, true);
   advance(d, 1);
   double size = scale(d), own = 0;
   EACH(j, 0, d.points) own += magnitude(over_frequencies(d, H)[j] - over_frequencies(d, TRIAL_H)[j]);
@@ -311,7 +439,7 @@ static __device__ void activate(Dual &d, double cut) {
     apply(d, H, fit, wanted);
     EACH(k, d.active, wanted) mu[k] = (over_modes(d, DATA)[k] - fit[k]) / d.alpha;
     __syncthreads();
-    step_u(d, MU, d.active, wanted);
+    step_u(d, MU, d.active, wanted, false);
     double *u = over_frequencies(d, U), *du = over_frequencies(d, STEP_U), large = 0;
     EACH(j, 0, d.points) large += !(magnitude(du[j]) < 1);
     bool small = sum_of_block(large) == 0 && step_limit(d) >= 1;
@@ -325,12 +453,12 @@ static __device__ void activate(Dual &d, double cut) {
     }
     d.active = wanted;
   }
-  residuals(d, H, MU, RESIDUAL);
+  residuals(d, H, MU, RESIDUAL, NU, ROW_RESIDUAL);
 }
 
 // The trial point where the derivative along the step has come down to half of what it was, or beyond.
 static __device__ bool search_along_step(const Dual &d) {
-  double at = slope(d, RESIDUAL), t = step_limit(d);
+  double at = slope(d, RESIDUAL, ROW_RESIDUAL), t = step_limit(d);
   for (unsigned i = 0; i < 30; i++) {
     double trial = advance(d, t);
     if (is_finite(trial) && trial <= 0.5 * magnitude(at)) return true;
@@ -355,7 +483,7 @@ static __device__ unsigned newton(const Dual &d, double tolerance, unsigned &ite
   unsigned stalled = 0;
   double before = 0;
   for (;;) {
-    double now = gap(d, RESIDUAL), size = d.alpha * scale(d);
+    double now = gap(d, RESIDUAL, ROW_RESIDUAL), size = d.alpha * scale(d);
     if (now <= tolerance * size) return CONVERGED;
     bool near = now <= sqrt(EPSILON) * size;
     unsigned stuck = near ? ROUNDING_FLOOR : FAILED;
@@ -367,11 +495,12 @@ static __device__ unsigned newton(const Dual &d, double tolerance, unsigned &ite
     if (!will_do && !factor(d)) return FAILED;
     iterations++;
     EACH(k, 0, d.active) over_modes(d, STEP)[k] = over_modes(d, RESIDUAL)[k];
+    EACH(i, 0, d.rows_of_priors) over_rows(d, STEP_NU)[i] = over_rows(d, ROW_RESIDUAL)[i];
     __syncthreads();
     direction(d);
-    step_u(d, STEP, 0, d.active);
+    step_u(d, STEP, 0, d.active, true);
     bool accepted = search_along_step(d);
-    double trial = gap(d, TRIAL_RESIDUAL);
+    double trial = gap(d, TRIAL_RESIDUAL, TRIAL_ROW_RESIDUAL);
     if (!accepted || !is_finite(trial)) return stuck;
     if (near && trial >= 0.3 * now) {
       stalled++;
@@ -401,9 +530,11 @@ CALLED double certify(const Dual &d, double &chi2) {
   }
   chi2 = d.outside + sum_of_block(own);
   own = 0;
-  EACH(j, 0, d.points)
-    own += over_frequencies(d, H)[j] * excess(transposed(d, fit, 0, d.modes, j) - over_frequencies(d, U)[j]);
-  return gap(d, RESIDUAL) + d.alpha * sum_of_block(own);
+  EACH(j, 0, d.points) {
+    double u = transposed(d, fit, 0, d.modes, j) + column_product(d, over_rows(d, NU), j);
+    own += over_frequencies(d, H)[j] * excess(u - over_frequencies(d, U)[j]);
+  }
+  return gap(d, RESIDUAL, ROW_RESIDUAL) + d.alpha * sum_of_block(own);
 }
 
 // Moves to the optimum at the α that is set, and writes how it went. Where that is well, L is that of the optimum.
@@ -427,13 +558,19 @@ static __device__ bool solve(Dual &d, double tolerance, unsigned max_iterations,
     break;
   }
   if (status == FAILED || !is_finite(bound) || !factor(d)) status = FAILED;
-  double own = 0, value = 0, trace = status == FAILED ? 0 : trace_of_inverse(d);
+  double own = 0, value = 0, square = 0, trace = status == FAILED ? 0 : trace_of_inverse(d);
   EACH(k, 0, d.active) own += log(over_modes(d, INVERSE)[k]);
+  // det ∇²φ/det M.
+  if (d.rows_of_priors) EACH(j, 0, d.points) own += log(band(d)[j * d.span] / sqrt(over_frequencies(d, H)[j]));
+  EACH(i, 0, d.rows_of_priors) {
+    double miss = row_product(d, over_frequencies(d, H), i) - d.targets[i];
+    square += 0.5 * miss * miss;
+  }
   EACH(j, 0, d.points) {
     double h = over_frequencies(d, H)[j], start = d.start[j], x = (h - start) / start;
     value += h <= 0 ? start : h * (magnitude(x) < 0.5 ? log1p(x) : log(h / start)) - (h - start);
   }
-  double log_root = sum_of_block(own), divergence = sum_of_block(value);
+  double log_root = sum_of_block(own), divergence = sum_of_block(value), quadratic = sum_of_block(square);
   if (threadIdx.x == 0) {
     figures[0] = status;
     figures[1] = iterations;
@@ -443,37 +580,43 @@ static __device__ bool solve(Dual &d, double tolerance, unsigned max_iterations,
     figures[5] = -divergence;
     figures[6] = bound;
     figures[7] = d.active - d.alpha * trace;
-    figures[8] = 0.5 * d.active * log(d.alpha) + log_root - 0.5 * chi2 - d.alpha * divergence;
+    figures[8] = 0.5 * d.active * log(d.alpha) + log_root - 0.5 * chi2 - d.alpha * divergence - quadratic;
   }
   return status != FAILED;
 }
 
-// State: α, active modes, μ, u.
+// State: α, active modes, μ, ν, u.
 static __device__ void load(Dual &d, const double *state) {
   d.alpha = state[0];
   d.active = (unsigned)state[1];
   EACH(k, 0, d.modes) over_modes(d, MU)[k] = state[2 + k];
-  EACH(j, 0, d.points) over_frequencies(d, U)[j] = state[2 + d.modes + j];
+  EACH(i, 0, d.rows_of_priors) over_rows(d, NU)[i] = state[2 + d.modes + i];
+  EACH(j, 0, d.points) over_frequencies(d, U)[j] = state[2 + d.modes + d.rows_of_priors + j];
 }
 static __device__ void save(const Dual &d, double *state) {
   if (threadIdx.x == 0) state[0] = d.alpha, state[1] = d.active;
   EACH(k, 0, d.modes) state[2 + k] = over_modes(d, MU)[k];
-  EACH(j, 0, d.width) state[2 + d.modes + j] = j < d.points ? over_frequencies(d, U)[j] : 0;
+  EACH(i, 0, d.rows_of_priors) state[2 + d.modes + i] = over_rows(d, NU)[i];
+  EACH(j, 0, d.width) state[2 + d.modes + d.rows_of_priors + j] = j < d.points ? over_frequencies(d, U)[j] : 0;
 }
 
 // A block for every task: a data vector, and the saved state to begin at, or none. It visits `steps` α in turn and ends
 // early at one that it does not get to. Weights are not written where there is no room for them.
 extern "C" __global__ void maxent(const double *rows, const double *columns, const double *sigma, const double *start,
+                                  const double *row_values, const double *targets, const double *column_values,
+                                  const double *row_gram, const unsigned *first, const unsigned *meets,
                                   const double *data, const unsigned *tasks, const double *begin, const double *alphas,
                                   double *figures, double *states, double *weights, unsigned points, unsigned width,
-                                  unsigned modes, unsigned stride, unsigned steps, unsigned shared_alphas,
-                                  unsigned max_iterations, double tolerance) {
-  size_t problem = tasks[2 * blockIdx.x], from = tasks[2 * blockIdx.x + 1], state = 2 + modes + width;
-  Dual d = {rows, columns, sigma, start, points, width, modes, stride, data[problem * (modes + 1) + modes]};
+                                  unsigned modes, unsigned stride, unsigned rows_of_priors, unsigned span, unsigned across,
+                                  unsigned steps, unsigned shared_alphas, unsigned max_iterations, double tolerance) {
+  size_t problem = tasks[2 * blockIdx.x], from = tasks[2 * blockIdx.x + 1], state = 2 + modes + rows_of_priors + width;
+  Dual d = {rows,          columns,  sigma, start, points, width,          modes, stride, row_values, targets,
+            column_values, row_gram, first, meets, rows_of_priors, span, across, data[problem * (modes + 1) + modes]};
   EACH(k, 0, modes) {
     over_modes(d, DATA)[k] = data[problem * (modes + 1) + k];
     over_modes(d, MU)[k] = 0;
   }
+  EACH(i, 0, rows_of_priors) over_rows(d, NU)[i] = 0;
   EACH(j, 0, points) over_frequencies(d, U)[j] = 0;
   if (from != 0xffffffffu) load(d, begin + from * state);
   __syncthreads();

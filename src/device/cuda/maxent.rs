@@ -7,9 +7,10 @@ use crate::device::Continuation;
 use crate::error::{Error, Result};
 use crate::maxent::{EntropicDual, FIGURES, ManyDuals, PreparedMaxEnt, Wanted};
 use crate::solution::Solution;
-use cudarc::driver::sys::{CUdevice_attribute, CUfunction_attribute};
+use cudarc::driver::sys::{CUdevice_attribute, CUfunction_attribute, CUresult};
 use cudarc::driver::{
-    CudaContext, CudaFunction, CudaSlice, CudaStream, DevicePtr, LaunchConfig, PushKernelArg,
+    CudaContext, CudaFunction, CudaSlice, CudaStream, DevicePtr, DriverError, LaunchConfig,
+    PushKernelArg,
 };
 use nalgebra::DMatrix;
 use std::sync::Arc;
@@ -21,8 +22,9 @@ pub(super) const SOURCE: &str = include_str!("maxent.cu");
 /// them fits this machine's memory.
 const LARGEST_SLAB: usize = 8192;
 
-/// Vectors over modes and over frequencies in a block's shared memory: `OVER_MODES` and `OVER_FREQUENCIES` there.
-const VECTORS: (usize, usize) = (14, 5);
+/// Vectors over modes, frequencies and rows of priors in a block's shared memory: `OVER_MODES`, `OVER_FREQUENCIES` and
+/// `OVER_ROWS` there.
+const VECTORS: [usize; 3] = [14, 6, 11];
 
 /// A task that begins at the default model.
 const NO_STATE: u32 = u32::MAX;
@@ -59,8 +61,10 @@ struct CudaDuals<'a> {
     dual: EntropicDual<'a, f64>,
     capacity: usize,
     launch: LaunchConfig,
-    /// B, Bᵀ, singular values, default model.
-    model: [CudaSlice<f64>; 4],
+    /// B, Bᵀ, singular values, default model; of the priors' rows their numbers, targets, numbers by column, RᵀR.
+    model: [CudaSlice<f64>; 8],
+    /// First columns of rows, rows that columns meet.
+    places: [CudaSlice<u32>; 2],
     ladder: CudaSlice<f64>,
     data: CudaSlice<f64>,
     tasks: CudaSlice<u32>,
@@ -84,7 +88,7 @@ fn slab(wanted: usize, fixed: usize, each: usize, free: usize) -> Result<usize> 
             device: DEVICE,
             what: "the kernel and one ladder",
             bytes: (fixed + each) as u64,
-            available: available as u64,
+            available: Some(available as u64),
             batch: None,
         });
     }
@@ -98,9 +102,15 @@ impl<'a> CudaDuals<'a> {
         dual: EntropicDual<'a, f64>,
         wanted: usize,
     ) -> Result<Self> {
-        let (opening, allocating) = (failed("opening"), failed("allocating"));
+        let opening = failed("opening");
         let (points, modes) = (dual.points, dual.modes);
-        let doubles = VECTORS.0 * modes + VECTORS.1 * points + modes * (modes | 1);
+        let (priors, row) = (&dual.priors, modes | 1);
+        let counts = [modes, points, priors.targets.len()];
+        let mut doubles: usize = VECTORS.iter().zip(counts).map(|(a, b)| a * b).sum();
+        doubles += modes * row;
+        if !priors.targets.is_empty() {
+            doubles += points * (row + priors.span);
+        }
         let shared = doubles * size_of::<f64>();
         let most = context
             .attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)
@@ -112,7 +122,7 @@ impl<'a> CudaDuals<'a> {
                 device: DEVICE,
                 what: "modes and frequencies of one problem, in a block's shared memory,",
                 bytes: shared as u64,
-                available: most as u64,
+                available: Some(most as u64),
                 batch: None,
             });
         }
@@ -122,14 +132,34 @@ impl<'a> CudaDuals<'a> {
                 shared as i32,
             )
             .map_err(|e| opening(&e))?;
-        let (steps, state) = (dual.alphas.len(), dual.state_len());
-        let fixed = dual.rows.len() + dual.columns.len() + modes + points + steps;
+        let (steps, state) = (dual.alphas.len(), dual.state_len);
+        let of_priors = 2 * (priors.values.len() + priors.column_values.len()) + priors.gram.len();
+        let fixed = dual.rows.len() + dual.columns.len() + modes + points + steps + of_priors;
         let each = modes + 1 + steps * (FIGURES + state + points) + 1 + FIGURES + state + 1;
         let (free, _) = context.mem_get_info().map_err(|e| failed("asking for memory")(&e))?;
         let capacity = slab(wanted, 8 * fixed, 8 * each, free)?;
+        // Memory that others took meanwhile.
+        let allocating = |e: &DriverError| match e.0 {
+            CUresult::CUDA_ERROR_OUT_OF_MEMORY => Error::DeviceMemory {
+                device: DEVICE,
+                what: "the ladders of as many spectra as seemed to fit",
+                bytes: 8 * (fixed + capacity * each) as u64,
+                available: None,
+                batch: (capacity > 1).then_some(capacity / 2),
+            },
+            _ => failed("allocating")(e),
+        };
         let stream = context.new_stream().map_err(|e| opening(&e))?;
         let numbers = |count: usize| stream.alloc_zeros::<f64>(count).map_err(|e| allocating(&e));
-        let upload = |values: &[f64]| stream.clone_htod(values).map_err(|e| allocating(&e));
+        // Nothing is a place of one zero.
+        let upload = |values: &[f64]| {
+            let values = if values.is_empty() { &[0.0] } else { values };
+            stream.clone_htod(values).map_err(|e| allocating(&e))
+        };
+        let upload_places = |places: &[u32]| {
+            let places = if places.is_empty() { &[0] } else { places };
+            stream.clone_htod(places).map_err(|e| allocating(&e))
+        };
         let all = capacity * steps;
         Ok(CudaDuals {
             model: [
@@ -137,7 +167,12 @@ impl<'a> CudaDuals<'a> {
                 upload(dual.columns)?,
                 upload(dual.sigma)?,
                 upload(&dual.default)?,
+                upload(&priors.values)?,
+                upload(&priors.targets)?,
+                upload(&priors.column_values)?,
+                upload(&priors.gram)?,
             ],
+            places: [upload_places(&priors.first)?, upload_places(&priors.meets)?],
             ladder: upload(dual.alphas)?,
             data: numbers(capacity * (modes + 1))?,
             tasks: stream.alloc_zeros(2 * capacity).map_err(|e| allocating(&e))?,
@@ -168,18 +203,19 @@ impl<'a> CudaDuals<'a> {
             let [a, f, s] = [&self.alphas, &self.reached_figures, &self.reached_states].map(place);
             [a, f, s, 0]
         };
-        let places = {
-            let [rows, columns, sigma, start] = [0, 1, 2, 3].map(|i| place(&self.model[i]));
-            let tasks = self.tasks.device_ptr(&self.stream).0;
-            let (data, begin) = (place(&self.data), place(&self.states));
-            [rows, columns, sigma, start, data, tasks, begin, alphas, figures, states, weights]
-        };
+        let place_of = |memory: &CudaSlice<u32>| memory.device_ptr(&self.stream).0;
+        let mut places: Vec<u64> = self.model.iter().map(place).collect();
+        places.extend(self.places.iter().map(place_of));
+        places.extend([place(&self.data), place_of(&self.tasks), place(&self.states)]);
+        places.extend([alphas, figures, states, weights]);
         let d = &self.dual;
         let steps = if ladder { d.alphas.len() } else { 1 };
         let tolerance = if ladder { d.ladder_tolerance } else { d.tolerance };
         let limit = d.max_iterations.min(u32::MAX as usize);
-        let counts = [d.points, d.width, d.modes, d.stride, steps, usize::from(ladder), limit]
-            .map(|n| n as u32);
+        let of_priors = [d.priors.targets.len(), d.priors.span, d.priors.across];
+        let sizes = [d.points, d.width, d.modes, d.stride].into_iter().chain(of_priors);
+        let counts = sizes.chain([steps, usize::from(ladder), limit]).map(|n| n as u32);
+        let counts: Vec<u32> = counts.collect();
         let mut builder = self.stream.launch_builder(&self.function);
         places.iter().for_each(|place| {
             builder.arg(place);
@@ -237,7 +273,7 @@ impl ManyDuals<f64> for CudaDuals<'_> {
         figures: &mut Vec<f64>,
         states: &mut Vec<f64>,
     ) -> Result<()> {
-        let (state, steps) = (self.dual.state_len(), self.dual.alphas.len());
+        let (state, steps) = (self.dual.state_len, self.dual.alphas.len());
         figures.resize(wanted.len() * FIGURES, 0.0);
         states.resize(wanted.len() * state, 0.0);
         let slabs = wanted.chunks(self.capacity);
@@ -256,5 +292,21 @@ impl ManyDuals<f64> for CudaDuals<'_> {
             self.wait()?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slabs_fit_and_too_little_memory_is_named() {
+        assert_eq!(slab(100, 1000, 50, 1 << 20), Ok(100));
+        assert_eq!(slab(1_000_000, 1000, 50, 1 << 30), Ok(LARGEST_SLAB));
+        // 15/16 of 3200 bytes hold 40 vectors of 50 besides the 1000.
+        assert_eq!(slab(100, 1000, 50, 3200), Ok(40));
+        assert_eq!(slab(0, 1000, 50, 3200), Ok(1));
+        let message = slab(100, 1000, 50, 1100).unwrap_err().to_string();
+        assert!(message.contains("1050 bytes") && message.contains("1032"), "{message}");
     }
 }

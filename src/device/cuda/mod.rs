@@ -19,7 +19,7 @@ use super::engine::{DevicePredictor, DeviceStepper, Open, Sizes};
 use super::plan::DeviceNetwork;
 use super::{Backend, Formulas};
 use crate::error::{Error, Result};
-use crate::synthetic::TrainingSet;
+use crate::synthetic::TrainingSource;
 use crate::train::TrainOptions;
 use core::fmt;
 use cudarc::driver::{CudaContext, CudaFunction};
@@ -34,11 +34,13 @@ const DEVICE: &str = "CUDA";
 /// Products in `f32` are true `f32`: the tensor cores' shorter TF32 is not used.
 ///
 /// Maximum entropy ([`Continuation`](crate::Continuation)) in `f64` alone: Skilling's entropy with any default model, rule
-/// for α and preblur. The ladders are walked there, a block of threads for each spectrum, and their figures (χ², N_good,
+/// for α and preblur, a kinetic prior, and others that are quadratic with rows of at most eight frequencies. The ladders are walked there, a block of threads for each spectrum, and their figures (χ², N_good,
 /// gaps) are the device's. The rule is asked here, and each answer is this machine's, from the device's dual: so its
 /// certificate does not rest on the device. What the device does not converge for is solved here, as what
-/// [`PreparedMaxEnt::solve_many`](crate::PreparedMaxEnt::solve_many) finds for it. Kinetic and further priors, other
-/// entropies and a fixed norm are [`Error::Unsupported`].
+/// [`PreparedMaxEnt::solve_many`](crate::PreparedMaxEnt::solve_many) finds for it. Other priors and
+/// entropies, a kinetic weight chosen from the data and a fixed norm are [`Error::Unsupported`]; modes and frequencies of
+/// which one problem does not fit a block's shared memory (227 kB: with 400 frequencies 140 modes, 45 with a kinetic
+/// prior) are [`Error::DeviceMemory`].
 ///
 /// ```no_run
 /// use fredholm::*;
@@ -121,7 +123,7 @@ impl<T: Number> Open<T> for Cuda {
 }
 
 impl<T: Number, N: DeviceNetwork<T>> Backend<T, N> for Cuda {
-    type Stepper<'s> = DeviceStepper<T, N, CudaMachine<T>>;
+    type Stepper<'s> = DeviceStepper<'s, T, N, CudaMachine<T>>;
     type Predictor<'n>
         = DevicePredictor<T, CudaMachine<T>>
     where
@@ -134,10 +136,10 @@ impl<T: Number, N: DeviceNetwork<T>> Backend<T, N> for Cuda {
     fn stepper<'s>(
         &self,
         network: N,
-        set: &'s TrainingSet<T>,
+        source: &'s dyn TrainingSource<T>,
         options: &TrainOptions,
     ) -> Result<Self::Stepper<'s>> {
-        DeviceStepper::new(self, network, set, options)
+        DeviceStepper::new(self, network, source, options)
     }
 
     fn predictor<'n>(&self, network: &'n N, batch: usize) -> Result<Self::Predictor<'n>>

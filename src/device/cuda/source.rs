@@ -20,6 +20,8 @@ pub(super) fn source(scalar: &str, activations: &[Formulas]) -> String {
 pub(super) fn entry(kernel: Kernel) -> String {
     let name = match kernel {
         Kernel::Gather => "gather",
+        Kernel::Noise => "noise",
+        Kernel::Tell => "tell",
         Kernel::Product => "product",
         Kernel::FillRows => "fill_rows",
         Kernel::SumRows => "sum_rows",
@@ -33,7 +35,7 @@ pub(super) fn entry(kernel: Kernel) -> String {
         Kernel::Overlap => "overlap",
         Kernel::AddScaled => "add_scaled",
         Kernel::Adam => "adam",
-        Kernel::Project => "project",
+        Kernel::Clamp => "clamp_to",
         Kernel::Advance => "advance",
     };
     name.into()

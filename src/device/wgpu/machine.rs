@@ -1,6 +1,6 @@
 //! Buffers, pipelines and submissions of one network on a wgpu device.
 
-use super::{DEVICE, Shared};
+use super::{DEVICE, Shared, ready};
 use crate::device::activation::Formulas;
 use crate::device::encode::{Encoded, Kernel};
 use crate::device::engine::{Machine, Sizes};
@@ -10,7 +10,7 @@ use core::num::NonZeroU64;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Bytes of what a launch is told: at most twelve places and counts and three numbers.
+/// Bytes of what a launch is told: at most sixteen places, counts and numbers.
 const OPERATION: u64 = 64;
 /// Launches in one submission, about: enough that submitting costs little, few enough to come back soon.
 const SUBMISSION: usize = 1024;
@@ -24,7 +24,7 @@ pub struct WgpuMachine {
     arena: wgpu::Buffer,
     data: wgpu::Buffer,
     order: wgpu::Buffer,
-    /// The number of the step.
+    /// The number of the step in the order, and that of the first in the run: 64 bits.
     counter: wgpu::Buffer,
     /// Where numbers read back land.
     read: wgpu::Buffer,
@@ -70,12 +70,16 @@ impl WgpuMachine {
             };
             device.create_buffer(&descriptor)
         };
+        let scope = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let arena = buffer("arena", sizes.arena.total(sizes.batch), usage);
         let data = buffer("samples", sizes.data.total(sizes.batch), usage);
         let order = buffer("order", sizes.order, usage);
-        let counter = buffer("step", 1, usage);
+        let counter = buffer("step", 3, usage);
         let landing = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let read = buffer("read", sizes.arena.total(sizes.batch).min((READ / 4) as usize), landing);
+        if let Some(Some(_)) = ready(scope.pop()) {
+            return Err(sizes.refused::<f32>(DEVICE));
+        }
         let storage = |binding, read_only| wgpu::BindGroupLayoutEntry {
             binding,
             visibility: wgpu::ShaderStages::COMPUTE,
@@ -178,8 +182,11 @@ impl WgpuMachine {
 /// The text of a kernel.
 fn source(kernel: Kernel, activations: &[Formulas]) -> String {
     const SAMPLES: &str = include_str!("samples.wgsl");
+    const PHILOX: &str = include_str!("philox.wgsl");
     let body = match kernel {
         Kernel::Gather => include_str!("gather.wgsl").into(),
+        Kernel::Noise => format!("{PHILOX}{}", include_str!("noise.wgsl")),
+        Kernel::Tell => format!("{PHILOX}{}", include_str!("tell.wgsl")),
         Kernel::Product => include_str!("product.wgsl").into(),
         Kernel::FillRows => include_str!("fill_rows.wgsl").into(),
         Kernel::SumRows => include_str!("sum_rows.wgsl").into(),
@@ -187,6 +194,7 @@ fn source(kernel: Kernel, activations: &[Formulas]) -> String {
             include_str!("activate.wgsl").replace("VALUE", &activations[a].value)
         }
         Kernel::ActivateBack(a) => include_str!("activate_back.wgsl")
+            .replace("VALUE", &activations[a].value)
             .replace("BY_ARGUMENT", &activations[a].by_argument)
             .replace("BY_PARAMETER", &activations[a].by_parameter),
         Kernel::Softmax => format!("{SAMPLES}{}", include_str!("softmax.wgsl")),
@@ -203,7 +211,7 @@ fn source(kernel: Kernel, activations: &[Formulas]) -> String {
         Kernel::Overlap => include_str!("overlap.wgsl").into(),
         Kernel::AddScaled => include_str!("add_scaled.wgsl").into(),
         Kernel::Adam => include_str!("adam.wgsl").into(),
-        Kernel::Project => include_str!("project.wgsl").into(),
+        Kernel::Clamp => include_str!("clamp.wgsl").into(),
         Kernel::Advance => include_str!("advance.wgsl").into(),
     };
     format!("{}{body}", include_str!("prelude.wgsl"))
@@ -222,9 +230,11 @@ impl Machine<f32> for WgpuMachine {
         self.shared.check("writing samples")
     }
 
-    fn write_order(&mut self, order: &[u32]) -> Result<()> {
+    fn write_order(&mut self, order: &[u32], step: usize) -> Result<()> {
         self.shared.queue.write_buffer(&self.order, 0, bytemuck::cast_slice(order));
-        self.shared.queue.write_buffer(&self.counter, 0, &[0; 4]);
+        let (step, queue) = (step as u64, &self.shared.queue);
+        let counter = [0, step as u32, (step >> 32) as u32];
+        queue.write_buffer(&self.counter, 0, bytemuck::cast_slice(&counter));
         self.shared.check("writing the order of samples")
     }
 

@@ -4,8 +4,8 @@
 //! arena, the samples, their order, the number of the step, and what the launch is told, an element of a uniform buffer
 //! that holds those of a whole step. Many steps are one submission.
 //!
-//! Memory that the driver refuses, though each buffer is of a size the device takes, is an
-//! [`Error::DeviceFailed`]: the interface does not say how much there is.
+//! How much memory there is, the interface does not say: buffers that the driver refuses, though each is of a size the
+//! device takes, are an [`Error::DeviceMemory`] with a batch that needs half as much.
 
 mod machine;
 
@@ -13,7 +13,7 @@ use super::engine::{DevicePredictor, DeviceStepper, Open, Sizes};
 use super::plan::DeviceNetwork;
 use super::{Backend, Formulas};
 use crate::error::{Error, Result};
-use crate::synthetic::TrainingSet;
+use crate::synthetic::TrainingSource;
 use crate::train::TrainOptions;
 use core::fmt;
 use core::pin::pin;
@@ -151,7 +151,7 @@ impl Open<f32> for Wgpu {
 }
 
 impl<N: DeviceNetwork<f32>> Backend<f32, N> for Wgpu {
-    type Stepper<'s> = DeviceStepper<f32, N, WgpuMachine>;
+    type Stepper<'s> = DeviceStepper<'s, f32, N, WgpuMachine>;
     type Predictor<'n>
         = DevicePredictor<f32, WgpuMachine>
     where
@@ -164,10 +164,10 @@ impl<N: DeviceNetwork<f32>> Backend<f32, N> for Wgpu {
     fn stepper<'s>(
         &self,
         network: N,
-        set: &'s TrainingSet<f32>,
+        source: &'s dyn TrainingSource<f32>,
         options: &TrainOptions,
     ) -> Result<Self::Stepper<'s>> {
-        DeviceStepper::new(self, network, set, options)
+        DeviceStepper::new(self, network, source, options)
     }
 
     fn predictor<'n>(&self, network: &'n N, batch: usize) -> Result<Self::Predictor<'n>>

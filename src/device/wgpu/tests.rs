@@ -42,13 +42,13 @@ fn too_much_memory_is_named_with_a_batch_that_fits() {
     let Error::DeviceMemory { batch: Some(batch), bytes, available, .. } = error else {
         panic!("{error}")
     };
-    assert!(bytes > available && batch < 1 << 28);
+    assert!(bytes > available.unwrap() && batch < 1 << 28);
     // What it says fits, does; a sample more does not.
     let limits = device.shared.device.limits();
     let most = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) / 4;
     let fits = |batch| {
         let (plan, count) = (network.plan().unwrap(), network.parameters().len());
-        let layout = Layout::new(&plan, count, batch, 1, true).unwrap();
+        let layout = Layout::new(&plan, count, batch, 1, true, None).unwrap();
         let data = Need { fixed: 0, per_sample: plan.input };
         let sizes = Sizes { batch, arena: layout.need(), data, order: batch };
         sizes.check::<f32>("wgpu", most as usize, usize::MAX).is_ok()
@@ -68,6 +68,8 @@ fn formulas_that_do_not_compile_are_an_error() {
         before: u32::MAX,
         out: 1,
         theta: u32::MAX,
+        span: 1,
+        eta: u32::MAX,
         count: 1,
         relaxation: 1.0,
     };
