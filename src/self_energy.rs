@@ -244,7 +244,7 @@ impl<T: Real> NormalizedSelfEnergy<T> {
     pub fn continued(&self, mut solution: Solution<T>) -> ContinuedSelfEnergy<T> {
         let NormalizedSelfEnergy { hartree, norm, tail, .. } = *self;
         let found = solution.report().warnings.iter().find_map(|w| match w {
-            Warning::Norm { found, expected } => Some(found / expected),
+            Warning::Norm { found, expected, .. } => Some(found / expected),
             _ => None,
         });
         if let Some(found) = found.filter(|_| norm.deviation > T::zero()) {

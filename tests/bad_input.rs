@@ -7,17 +7,20 @@ use fredholm::{
     BandedRows, BasisPursuit, Bins, BosonTimeSymmetric, BoxConstraint, Bryan, Chi2Kink,
     Communicator, ComposedOperator, ConjugateOf, Convolution, Cp, Cpu, Curvature, DataConsistent,
     DefaultModel, DefaultPeak, Density, DensityVariation, DeviceNetwork, DouglasRachford, Entropic,
-    Entropy, Error, FermionMatsubara, FermionTime, FewPeaks, FixedAlpha, ForwardModel,
-    FrequencyGrid, FromFn, GaussianMixture, Gcv, GroupNorm, Historic, Initialization,
-    IterationOptions, Kernel, KineticSearch, Laplace, Layer, LeastSquares, LineFit, Lmmse, MaxEnt,
-    Measurement, MoreauEnvelope, NuclearNorm, Operation, PeakRange, Plan, PlusQuadratic,
-    PositiveNegativeEntropy, PrecomposedDiagonal, PrecomposedOrthogonal, Predictor, PrimalDual,
-    Problem, Prox, ProximalGradient, ProximalGradientMap, Scaled, SeparableSum, Simplex,
-    SoftThreshold, Solver, Spectrum, StackedOperator, SumRule, Thresholds, TrainingSet,
+    Entropy, EpochInfo, Error, Estimator, FermionMatsubara, FermionTime, FewPeaks, FixedAlpha,
+    ForwardModel, FrequencyGrid, FromFn, Front, FrontModes, GaussianMixture, Gcv, GroupNorm,
+    Historic, Initialization, IterationOptions, Kernel, KineticSearch, Laplace, Layer,
+    LeastSquares, LineFit, Lmmse, MaxEnt, Measurement, MoreauEnvelope, NuclearNorm, Operation,
+    PeakRange, Plan, PlusQuadratic, PositiveNegativeEntropy, PrecomposedDiagonal,
+    PrecomposedOrthogonal, Predictor, PrimalDual, Problem, Prox, ProximalGradient,
+    ProximalGradientMap, Scaled, SeparableSum, Simplex, SoftThreshold, Solver, Spectrum,
+    StackedOperator, SumRule, Thresholds, TrainOptions, Training, TrainingSet, TrainingSource,
     Transformed, Translated, Unrolled, UnrolledArchitecture, WeightedL1, Whitening, WithRows,
+    train,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 const TAU: [f64; 4] = [0.0, 1.0, 2.0, 3.0];
@@ -273,6 +276,92 @@ fn networks() {
     says(&step.solve(&problem()).unwrap_err(), &["error", "0", "positive"]);
     let coupled = Unrolled::from_parameters(shape, simplex, vec![1.0; 4]).unwrap_err();
     says(&coupled, &["thresholds", "component", "alone"]);
+}
+
+#[test]
+fn modes_of_a_front() {
+    let (kernel, weights) = (DMatrix::<f64>::identity(3, 2), DMatrix::from_element(2, 4, 1.0));
+    let noise = |data: usize| Whitening::from_errors(&vec![1e-3; data]).unwrap();
+    let fails = |kernel: &DMatrix<f64>, weights: &DMatrix<f64>, noise, words: &[&str]| {
+        says(&FrontModes::choose(kernel, weights, &noise).unwrap_err(), words);
+    };
+    for bad in [f64::NAN, f64::INFINITY] {
+        fails(&DMatrix::from_element(3, 2, bad), &weights, noise(3), &["kernel", "finite"]);
+        fails(&kernel, &DMatrix::from_element(2, 4, bad), noise(3), &["weights", "finite"]);
+    }
+    fails(&DMatrix::zeros(0, 0), &weights, noise(3), &["kernel", "empty"]);
+    fails(&kernel, &DMatrix::zeros(3, 4), noise(3), &["weights", "3", "2"]);
+    fails(&kernel, &DMatrix::zeros(2, 0), noise(3), &["weights", "empty"]);
+    fails(&kernel, &weights, noise(4), &["noise", "4", "3"]);
+    let loud = Whitening::from_errors(&[10.0; 3]).unwrap();
+    fails(&kernel, &weights, loud, &["noise", "below the signal"]);
+    let singular = Whitening::from_covariance(&DMatrix::from_element(3, 3, 1e-6), 1e-12).unwrap();
+    fails(&kernel, &weights, singular, &["noise", "dropped", "full rank"]);
+}
+
+/// The samples of a set without what it knows of them.
+struct Anonymous(TrainingSet<f64>);
+
+impl TrainingSource<f64> for Anonymous {
+    fn input_len(&self) -> usize {
+        self.0.input_len()
+    }
+
+    fn output_len(&self) -> usize {
+        self.0.output_len()
+    }
+
+    fn epoch_len(&self) -> usize {
+        self.0.epoch_len()
+    }
+
+    fn fill(&self, step: usize, samples: &[usize], f: &mut [f64], x: &mut [f64], a: &mut [f64]) {
+        self.0.fill(step, samples, f, x, a);
+    }
+}
+
+#[test]
+fn training() {
+    let rng = || ChaCha8Rng::seed_from_u64(1);
+    let go = |_: &EpochInfo| ControlFlow::Continue(());
+    let set = |fingerprint| {
+        let data = DMatrix::from_fn(4, 6, |i, j| (i * j) as f64);
+        TrainingSet::new(data, DMatrix::identity(31, 6), fingerprint).unwrap()
+    };
+    let model = problem().model().clone();
+    let other = Problem::new(
+        &FermionTime::new(3.5).unwrap(),
+        &Measurement::with_uniform_error(&TAU, &G, 1e-2).unwrap(),
+        &grid(),
+    );
+    let (set, other) = (set(model.fingerprint()), set(other.unwrap().model().fingerprint()));
+    let shape = UnrolledArchitecture::rlista(4, 31, 2);
+    let network =
+        || Unrolled::random(shape, SoftThreshold, &Initialization::default(), &mut rng()).unwrap();
+    let options = TrainOptions::scaled(1, 6);
+    let fails = |options: TrainOptions, validation, words: &[&str]| {
+        let trained = train(network(), &set, validation, &options, &mut rng(), go);
+        says(&trained.map(drop).unwrap_err(), words);
+    };
+    let none = TrainOptions { epochs: 0, ..options };
+    fails(none, None, &["epochs", "0", "at least one"]);
+    says(&Training::new(network(), &set, &none, &mut rng()).map(drop).unwrap_err(), &["epochs"]);
+    let patient = TrainOptions { patience: Some(3), ..options };
+    fails(patient, None, &["patience", "validation set"]);
+    fails(options, Some(&other), &["fingerprint", "beta"]);
+    let estimator = Estimator::new(network(), model.fingerprint());
+    says(&estimator.evaluate(&other).unwrap_err(), &["fingerprint", "beta"]);
+    let front = Front::new(&DMatrix::identity(4, 4)).unwrap();
+    let behind = estimator.with_front(front.clone()).unwrap();
+    let seen = set.conditioned(&front).unwrap();
+    says(&behind.evaluate(&seen).unwrap_err(), &["set", "front", "raw"]);
+    let twice = Front::new(&(DMatrix::identity(4, 4) * 2.0)).unwrap();
+    let elsewhere = set.conditioned(&twice).unwrap();
+    let trained = train(network(), &seen, Some(&elsewhere), &options, &mut rng(), go);
+    says(&trained.map(drop).unwrap_err(), &["validation", "another front"]);
+    let anonymous = Anonymous(set);
+    let trained = Estimator::train_from(network(), &anonymous, None, &options, &mut rng(), go);
+    says(&trained.map(drop).unwrap_err(), &["source", "fingerprint"]);
 }
 
 #[test]

@@ -24,7 +24,7 @@ use rand::Rng;
 ///
 /// # Errors
 /// Those of [`Backend::stepper`]; a validation set of another shape than the network or of another fingerprint than the
-/// source's; patience without one; a device that fails.
+/// source's, or seen through another front; patience without one; a device that fails.
 pub fn train_on<T: Real, N: Network<T>, B: Backend<T, N>>(
     backend: &B,
     network: N,
@@ -135,8 +135,8 @@ impl<'s, T: Real, N: Network<T>, B: Backend<T, N>> DeviceTraining<'s, T, N, B> {
     /// One epoch, then the errors over the validation set; `None` once the run has ended.
     ///
     /// # Errors
-    /// A validation set of another shape than the network or of another fingerprint than the source's; patience
-    /// without one; a device that fails.
+    /// A validation set of another shape than the network or of another fingerprint than the source's, or seen through
+    /// another front; patience without one; a device that fails.
     pub fn epoch(&mut self, validation: Option<&TrainingSet<T>>) -> Result<Option<EpochInfo>> {
         let DeviceTraining { stepper, source, progress, sound } = self;
         let options = *stepper.options();
@@ -146,7 +146,7 @@ impl<'s, T: Real, N: Network<T>, B: Backend<T, N>> DeviceTraining<'s, T, N, B> {
             check_len("validation", validation.data().nrows(), m, "the network's input")?;
             check_len("validation", validation.weights().nrows(), n, "the network's output")?;
         }
-        options.check_validation(source.fingerprint(), validation)?;
+        options.check_validation(*source, validation)?;
         if progress.is_over(&options) {
             return Ok(None);
         }

@@ -133,17 +133,18 @@ vectorised! {
     }
 }
 
+/// TwoSum: a + b = s + e exactly.
+#[inline(always)]
+pub(crate) fn two_sum<T: Real>(a: T, b: T) -> (T, T) {
+    let s = a + b;
+    let t = s - a;
+    (s, (a - (s - t)) + (b - t))
+}
+
 vectorised! {
     /// Writes g − M x, each component as accurate as if computed in twice the working precision and rounded
     /// (Ogita, Rump and Oishi 2005, algorithm Dot2). Shapes as in [`product`].
     pub(crate) fn residual<'a, T>(m: &'a [T], x: &'a [T], g: &'a [T], out: &'a mut [T]) -> () {
-        /// TwoSum: a + b = s + e exactly.
-        #[inline(always)]
-        fn two_sum<T: Real>(a: T, b: T) -> (T, T) {
-            let s = a + b;
-            let t = s - a;
-            (s, (a - (s - t)) + (b - t))
-        }
         for ((row, &g), o) in m.chunks_exact(x.len()).zip(g).zip(out) {
             let mut sums = [T::zero(); LANES];
             let mut errors = [T::zero(); LANES];

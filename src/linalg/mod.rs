@@ -39,7 +39,7 @@ pub(crate) use band::BandCholesky;
 pub(crate) use cholesky::Cholesky;
 pub(crate) use decomposition::{symmetric_eigen, thin_svd};
 pub(crate) use elementwise::{
-    LANES, add_product_t, dot, exp, product, residual, sum, sum_of_logarithms,
+    LANES, add_product_t, dot, exp, product, residual, sum, sum_of_logarithms, two_sum,
 };
 pub(crate) use jacobi::jacobi_svd;
 pub(crate) use lane_band::{LaneBandCholesky, add_panel_product, add_panel_product_t};

@@ -7,6 +7,7 @@ use super::objective::Objective;
 use crate::problem::Problem;
 use crate::real::Real;
 use crate::solution::{MaxEntReport, Warning, is_poor};
+use core::ops::Range;
 use nalgebra::DVectorView;
 
 /// Deviation of the norm from the default model's, over the scale of the entropy, that is worth a warning.
@@ -34,10 +35,15 @@ pub(super) fn doubts<T: Real>(
         let flat = DVectorView::from_slice(problem.grid().weights(), problem.grid().len());
         let fit = problem.whitened_kernel() * flat;
         let overlap: T = fit.iter().zip(problem.whitened_data()).map(|(&f, &g)| f * g).sum();
-        if has_both_signs(problem) {
+        let [real, imaginary] = parts(problem);
+        if has_both_signs(problem, real.clone()) || has_both_signs(problem, imaginary.clone()) {
             warnings.push(Warning::BothSigns);
-        } else if let Some(imaginary) = imaginary_overlap(problem) {
-            warnings.extend((imaginary < T::zero()).then_some(Warning::Conjugate));
+        } else if let Some(imaginary) = definite_overlap(problem, imaginary) {
+            let opposite = definite_overlap(problem, real).is_some_and(|real| real < T::zero());
+            if imaginary < T::zero() {
+                let all = Warning::OppositeSign;
+                warnings.push(if opposite { all } else { Warning::Conjugate });
+            }
         } else if overlap < T::zero() {
             warnings.push(Warning::OppositeSign);
         }
@@ -55,7 +61,8 @@ pub(super) fn doubts<T: Real>(
     let (found, expected) = (norm.as_f64(), start.iter().copied().sum::<T>().as_f64());
     let known = settings.norm.is_some() || problem.model().density().norm().is_some();
     if known && (found - expected).abs() > NORM_WARNING * objective.scaled.scale(&start).as_f64() {
-        warnings.push(Warning::Norm { found, expected });
+        let either_sign = !objective.scaled.is_positive();
+        warnings.push(Warning::Norm { found, expected, either_sign });
     }
     if settings.alpha.fixed().is_none() {
         let last = ladder[ladder.len() - 1];
@@ -73,39 +80,48 @@ pub(super) fn doubts<T: Real>(
     warnings
 }
 
-/// Of complex data, Σ Im g Im (K a)/σ² for a flat spectrum a; `None` for real ones. Its sign is that of a G(iω_n), or of
-/// its complex conjugate.
-fn imaginary_overlap<T: Real>(problem: &Problem<T>) -> Option<T> {
-    let (kernel, n) = (problem.kernel(), problem.model().x().len());
-    if kernel.nrows() != 2 * n {
-        return None;
+/// The real and the imaginary part of complex data; all of real ones, and none.
+fn parts<T: Real>(problem: &Problem<T>) -> [Range<usize>; 2] {
+    let (rows, n) = (problem.kernel().nrows(), problem.model().x().len());
+    let real = if rows == 2 * n { n } else { rows };
+    [0..real, real..rows]
+}
+
+/// The sign of a datum of any positive spectrum: that of its row of the kernel, if it is the same at all frequencies.
+fn sign<T: Real>(problem: &Problem<T>, datum: usize) -> Option<T> {
+    let row = problem.kernel().row(datum);
+    let has = |sign: T| row.iter().any(|&k| sign * k > T::zero());
+    match (has(T::one()), has(-T::one())) {
+        (true, false) => Some(T::one()),
+        (false, true) => Some(-T::one()),
+        _ => None,
     }
-    let flat = DVectorView::from_slice(problem.grid().weights(), problem.grid().len());
-    let fit = kernel.rows(n, n) * flat;
+}
+
+/// Σ g (K a)/σ² for a flat spectrum a, over those of these data that have one sign for any positive spectrum; `None`
+/// where there are none.
+fn definite_overlap<T: Real>(problem: &Problem<T>, data: Range<usize>) -> Option<T> {
     let deviations = problem.model().whitening().deviations();
-    let imaginary = problem.data()[n..].iter().zip(&deviations[n..]);
-    Some(fit.iter().zip(imaginary).map(|(&f, (&g, &sigma))| f / sigma * (g / sigma)).sum())
+    let terms = data.filter(|&i| sign(problem, i).is_some()).map(|i| {
+        let row = problem.kernel().row(i);
+        let fit: T = row.iter().zip(problem.grid().weights()).map(|(&k, &w)| k * w).sum();
+        fit / deviations[i] * (problem.data()[i] / deviations[i])
+    });
+    terms.reduce(|sum, term| sum + term)
 }
 
 /// Error bars by which a datum has to have the wrong sign.
 const SIGNIFICANT: f64 = 4.0;
 
-/// Whether, of the data for which the kernel has one sign at all frequencies, some have significantly that sign and
-/// others the opposite one.
-fn has_both_signs<T: Real>(problem: &Problem<T>) -> bool {
+/// Whether, of those of these data that have one sign for any positive spectrum, some have significantly that sign
+/// and others the opposite one.
+fn has_both_signs<T: Real>(problem: &Problem<T>, data: Range<usize>) -> bool {
     let deviations = problem.model().whitening().deviations();
     let (mut right, mut wrong) = (false, false);
-    for ((row, &g), &sigma) in problem.kernel().row_iter().zip(problem.data()).zip(&deviations) {
-        let sign = if row.iter().all(|&k| k >= T::zero()) {
-            T::one()
-        } else if row.iter().all(|&k| k <= T::zero()) {
-            -T::one()
-        } else {
-            continue;
-        };
-        let limit = T::lit(SIGNIFICANT) * sigma;
-        right |= sign * g > limit;
-        wrong |= -sign * g > limit;
+    for (i, sign) in data.filter_map(|i| Some((i, sign(problem, i)?))) {
+        let (g, limit) = (sign * problem.data()[i], T::lit(SIGNIFICANT) * deviations[i]);
+        right |= g > limit;
+        wrong |= -g > limit;
     }
     right && wrong
 }

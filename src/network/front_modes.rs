@@ -50,7 +50,8 @@ impl FrontModes {
     /// For a network that serves a range of noise take the least.
     ///
     /// # Errors
-    /// Weights of another length than the kernel has columns, none at all, or not finite; noise of other data; noise
+    /// Weights of another length than the kernel has columns, none at all, or not finite; a kernel that is not finite;
+    /// noise of other data, or from a covariance of which modes were dropped, in which it would seem to be none; noise
     /// above the signal in the first mode already; a decomposition that does not converge.
     pub fn choose<T: Real>(
         kernel: &DMatrix<f64>,
@@ -63,6 +64,13 @@ impl FrontModes {
         check_not_empty("weights", weights.ncols(), 1)?;
         check_finite("weights", weights.as_slice())?;
         check_len("noise", noise.columns(), kernel.nrows(), "the kernel's rows")?;
+        if noise.rows() < noise.columns() {
+            return Err(Error::Unsupported {
+                argument: "noise",
+                value: "that of a covariance of which modes were dropped",
+                expected: "noise that is known in all directions: a covariance of full rank, or error bars",
+            });
+        }
         let svd = thin_svd("kernel", kernel)?;
         // u_k · K a = s_k v_k · a.
         let (mut signal, mut deviation) = (Vec::new(), Vec::new());
@@ -91,19 +99,19 @@ impl FrontModes {
 impl fmt::Display for FrontModes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (k, of) = (self.modes, self.signal.len());
-        let last = (self.signal[k - 1], self.noise[k - 1]);
-        write!(
-            f,
-            "{k} of {of} modes: the signal of the training spectra is {:.1e} in the last of them, where the noise is \
-             {:.1e}",
-            last.0, last.1
-        )?;
-        match (self.signal.get(k), self.noise.get(k)) {
-            (Some(signal), Some(noise)) => {
-                write!(f, ", and {signal:.1e} in the next, below the noise of {noise:.1e}")
+        let mode = |k: usize| Some((self.signal.get(k)?, self.noise.get(k)?));
+        write!(f, "{k} of {of} modes")?;
+        if let Some((signal, noise)) = k.checked_sub(1).and_then(mode) {
+            write!(
+                f,
+                ": the signal of the training spectra is {signal:.1e} in the last of them, where the noise is \
+                 {noise:.1e}"
+            )?;
+            if let Some((signal, noise)) = mode(k) {
+                write!(f, ", and {signal:.1e} in the next, below the noise of {noise:.1e}")?;
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 }
 
@@ -159,11 +167,38 @@ mod tests {
             choose([4.0, 0.1, 0.1]),
             Err(Error::OutOfRange { argument: "noise", .. })
         ));
+        // Modes (1, 0, 0), (0, 1, 1)/√2 and (0, 1, −1)/√2 of error bars 1: 1 ± ½ along the latter two.
+        let h = 0.5_f64.sqrt();
+        let u = DMatrix::from_row_slice(3, 3, &[1.0, 0.0, 0.0, 0.0, h, h, 0.0, h, -h]);
+        let kernel = u * DMatrix::from_diagonal(&nalgebra::DVector::from_vec(vec![3.0, 1.1, 0.9]));
         let covariance =
             DMatrix::from_row_slice(3, 3, &[1.0, 0.0, 0.0, 0.0, 1.0, 0.5, 0.0, 0.5, 1.0]);
         let noise = Whitening::from_covariance(&covariance, 0.0).unwrap();
         let choice = FrontModes::choose(&kernel, &weights, &noise).unwrap();
-        assert!(choice.noise.iter().all(|n| (n - 1.0).abs() < 1e-12), "{:?}", choice.noise);
+        for (found, variance) in choice.noise.iter().zip([1.0_f64, 1.5, 0.5]) {
+            assert!((found - variance.sqrt()).abs() < 1e-12, "{:?}", choice.noise);
+        }
+        // The second is 1.1 above its error bar and below its noise of √1.5.
+        assert_eq!(choice.modes, 1);
+        let bars = Whitening::from_errors(&[1.0; 3]).unwrap();
+        assert_eq!(FrontModes::choose(&kernel, &weights, &bars).unwrap().modes, 2);
         assert!(FrontModes::choose(&kernel, &DMatrix::<f64>::zeros(2, 4), &noise).is_err());
+        // Along (0, 1, −1) nothing is known of the noise.
+        let covariance =
+            DMatrix::from_row_slice(3, 3, &[1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0]);
+        let noise = Whitening::from_covariance(&covariance, 1e-12).unwrap();
+        let e = FrontModes::choose(&kernel, &weights, &noise).unwrap_err();
+        assert!(e.to_string().contains("dropped"), "{e}");
+    }
+
+    #[test]
+    fn fields_of_any_content_can_be_shown() {
+        let choice = |modes: usize, signal: &[f64], noise: &[f64]| {
+            FrontModes { modes, signal: signal.to_vec(), noise: noise.to_vec() }.to_string()
+        };
+        assert_eq!(choice(0, &[], &[]), "0 of 0 modes");
+        assert_eq!(choice(0, &[1.0], &[2.0]), "0 of 1 modes");
+        assert_eq!(choice(5, &[1.0], &[0.5]), "5 of 1 modes");
+        assert!(choice(1, &[1.0, 0.5], &[0.5]).contains("1.0e0 in the last"));
     }
 }

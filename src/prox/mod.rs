@@ -85,9 +85,10 @@ use crate::real::Real;
 ///    model is `soft_threshold`) and end with `separable_prox!(Type)`. If not, implement [`Prox`] on slices
 ///    (`l2_norm`). Either way write the derivatives next to the prox: by the argument (transposed, times an
 ///    upstream gradient) and by γ; at a kink take the flat side.
-/// 3. State what is true and useful: `dimension` where it is fixed, `is_convex`, `is_indicator`, `gradient_lipschitz`, and the conjugate
-///    where it has a formula, for duality gaps. Buffers come from `crate::scratch::with_scratch`, so that
-///    nothing is allocated per call. A NaN gives a NaN, slices of the wrong length the documented panic.
+/// 3. State what is true and useful: `dimension` where it is fixed, `is_convex`, `is_indicator`,
+///    `gradient_lipschitz`, and the conjugate where it has a formula, for duality gaps. Buffers come from
+///    `crate::scratch::with_scratch`, so that nothing is allocated per call. A NaN gives a NaN, slices of the
+///    wrong length the documented panic.
 /// 4. Name the type in this module and in `lib.rs`.
 /// 5. Add its line to `all` in `tests/cases.rs`: the operator, the proximal operator of its conjugate written
 ///    independently, and the distance of its kinks. That line runs the definition, Moreau's decomposition, firm

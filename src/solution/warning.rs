@@ -54,7 +54,7 @@ pub enum Warning {
         alpha: f64,
         /// Steps that had converged before.
         steps: usize,
-        /// Whether the limit of iterations ended it; else no step made progress any more.
+        /// Whether the limit of iterations ended it; else no step made progress any more, or one was not finite.
         at_limit: bool,
     },
     /// Spectral weight sits at an end of the frequency grid.
@@ -70,6 +70,9 @@ pub enum Warning {
         found: f64,
         /// What was expected.
         expected: f64,
+        /// Whether the spectrum may have either sign, and what was expected is the difference of the norms of its two
+        /// default models.
+        either_sign: bool,
     },
     /// The chosen α is the end of the ladder.
     AlphaAtEnd {
@@ -184,7 +187,7 @@ impl fmt::Display for Warning {
                  choice of alpha rests on the {steps} steps above; {}",
                 match at_limit {
                     true => "raise the limit of iterations",
-                    false => "no step made progress there, so more of them will not help",
+                    false => "no step made progress there, or one was not finite, so more of them will not help",
                 }
             ),
             Warning::WeightAtEdge { omega, fraction } => write!(
@@ -192,13 +195,13 @@ impl fmt::Display for Warning {
                 "the density at the grid's end {omega} is {:.1} % of its maximum: widen the grid",
                 100.0 * fraction
             ),
-            Warning::Norm { found, expected } if expected.abs() < 1e-12 => write!(
+            Warning::Norm { found, expected, either_sign: true } => write!(
                 f,
-                "the weights add up to {found:.6}, where the default models of both signs add up to zero, as for \
-                 an off-diagonal element of orthonormal orbitals: if the spectrum has a norm, give default \
-                 models that differ by it; else check scale and beta"
+                "the weights add up to {found:.6}, where the norms of the default models of both signs differ by \
+                 {expected:.6} (zero is that of an off-diagonal element of orthonormal orbitals): if the spectrum \
+                 has another norm, give default models that differ by it; else check scale and beta"
             ),
-            Warning::Norm { found, expected } => write!(
+            Warning::Norm { found, expected, either_sign: false } => write!(
                 f,
                 "the weights add up to {found:.6}, expected {expected:.6}: check sign, scale, \
                  beta and norm"

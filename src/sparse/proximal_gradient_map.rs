@@ -187,7 +187,8 @@ impl<'a, P: Prox<T>, T: Real, A: LinearOperator<T>> ProximalGradientMap<'a, P, T
         self.step_size
     }
 
-    /// L, an upper bound of ‖K‖² that is less than 1 % too large.
+    /// L: of a matrix an upper bound of ‖K‖² that is less than 1 % too large, of an operator the square of the norm that
+    /// was given.
     pub fn lipschitz(&self) -> T {
         self.lipschitz
     }

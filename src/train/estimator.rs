@@ -217,9 +217,16 @@ impl<T: Real, N: Network<T>> Estimator<T, N> {
     ///
     /// # Errors
     /// A set of another fingerprint, made with another kernel, other times or another grid, or of another shape than
-    /// the network.
+    /// the network; one seen through a front, where the estimator has one.
     pub fn evaluate(&self, set: &TrainingSet<T>) -> Result<ErrorSummary> {
         self.fingerprint.expect(set.fingerprint())?;
+        if self.front.is_some() && set.front().is_some() {
+            return Err(Error::Unsupported {
+                argument: "set",
+                value: "one seen through a front",
+                expected: "raw data, which go through the estimator's front",
+            });
+        }
         set.score(&self.apply_batch(set.data())?)
     }
 

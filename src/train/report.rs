@@ -31,11 +31,12 @@ pub struct TrainingReport {
 
 /// What speaks against the weights of a training run, however it ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum TrainingDoubt {
     /// The weights are the initial ones.
     Untrained,
-    /// The network does no better than the mean target as the answer to all data. Units that died or saturated end
+    /// The network does worse than the mean target as the answer to all data. Units that died or saturated end
     /// so, with a finite loss and no gradient.
     Useless {
         /// The mean validation error, or without a validation the mean loss of the last epoch.
@@ -65,7 +66,7 @@ impl TrainingReport {
         let error = self.validation.map_or(loss, |validation| validation.mean);
         if self.epochs == 0 || matches!(self.status, TrainingStatus::Diverged { kept: 0, .. }) {
             Some(TrainingDoubt::Untrained)
-        } else if error >= baseline {
+        } else if error > baseline {
             Some(TrainingDoubt::Useless { error, baseline })
         } else if self.best_epoch.is_none() && loss > RISEN * least {
             Some(TrainingDoubt::Risen { loss, least })
@@ -81,7 +82,7 @@ impl fmt::Display for TrainingDoubt {
             TrainingDoubt::Untrained => f.write_str("the weights are the initial, untrained ones"),
             TrainingDoubt::Useless { error, baseline } => write!(
                 f,
-                "the network has a mean error of {error:.3e}, no better than the {baseline:.3e} of who answers all \
+                "the network has a mean error of {error:.3e}, more than the {baseline:.3e} of who answers all \
                  data with the mean spectrum of the training set: train longer, or with a lower learning rate"
             ),
             TrainingDoubt::Risen { loss, least } => write!(

@@ -447,6 +447,15 @@ fn a_stored_training_state_comes_back_to_the_bit_or_is_refused() {
         changed[field] = bad;
         assert_eq!(Training::resume(read(changed), &training).is_ok(), field == "epoch");
     }
+    // Stored before it was known which weights a divergence leaves.
+    let (epoch, step, origin, kept) = (2, 7, DivergenceOrigin::Loss, 1);
+    let status = TrainingStatus::Diverged { epoch, step, origin, kept };
+    let mut old = serde_json::to_value(status).unwrap();
+    old["Diverged"].as_object_mut().unwrap().remove("kept").unwrap();
+    let mut changed = value.clone();
+    changed["status"] = old;
+    let (_, report) = Training::resume(read(changed), &training).unwrap().finish();
+    assert!(matches!(report.status, TrainingStatus::Diverged { epoch: 2, .. }), "{report}");
     let mut changed = value.clone();
     changed["adam"]["m"] = vec![0.0; 3].into();
     assert!(Training::resume(read(changed), &training).is_err());

@@ -13,7 +13,6 @@ use crate::error::{
 use crate::linalg::{Aligned, dispatch};
 use crate::network::{Network, RootSquareError};
 use crate::parallel;
-use crate::problem::Fingerprint;
 use crate::real::Real;
 use crate::synthetic::{TrainingSet, TrainingSource};
 use core::fmt;
@@ -107,14 +106,27 @@ impl TrainOptions {
         self.adam.validate()
     }
 
-    /// Whether a run over a source of this fingerprint, as far as it is known, can go on with this validation set.
-    pub(crate) fn check_validation<T: Real>(
+    /// Whether a run over this source can go on with this validation set, as far as fingerprints and fronts of both
+    /// are known.
+    pub(crate) fn check_validation<T: Real, S: TrainingSource<T> + ?Sized>(
         &self,
-        fingerprint: Option<Fingerprint>,
+        source: &S,
         validation: Option<&TrainingSet<T>>,
     ) -> Result<()> {
+        let fronts = (source.front(), validation.and_then(TrainingSet::front));
+        if let (Some(front), Some(other)) = fronts
+            && !front.is_adaptive()
+            && !other.is_adaptive()
+            && front != other
+        {
+            return Err(Error::Unsupported {
+                argument: "validation",
+                value: "a set seen through another front",
+                expected: "the front of the samples that are trained on",
+            });
+        }
         match validation {
-            Some(set) => fingerprint.map_or(Ok(()), |trained| trained.expect(set.fingerprint())),
+            Some(set) => source.fingerprint().map_or(Ok(()), |f| f.expect(set.fingerprint())),
             None if self.patience.is_some() => Err(Error::Unsupported {
                 argument: "patience",
                 value: "set without a validation set",

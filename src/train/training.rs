@@ -66,7 +66,9 @@ pub enum TrainingStatus {
         step: usize,
         /// What went wrong first.
         origin: DivergenceOrigin,
-        /// The epoch whose weights are kept; 0: the initial ones, in which nothing was learned.
+        /// The epoch whose weights are kept; 0: the initial ones, in which nothing was learned. States stored before
+        /// this was known are read as the latter.
+        #[cfg_attr(feature = "serde", serde(default))]
         kept: usize,
     },
 }
@@ -110,7 +112,7 @@ impl fmt::Display for TrainingStatus {
 ///
 /// # Errors
 /// Those of [`TrainOptions::validate`]; a source of another shape than the network; a validation set of another
-/// shape or fingerprint; patience without one.
+/// shape or fingerprint, or seen through another front; patience without one.
 pub fn train<T: Real, N: Network<T>, S: TrainingSource<T> + ?Sized>(
     network: N,
     source: &S,
@@ -323,8 +325,9 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
     ///
     /// # Errors
     /// A source or set of another shape than the network, or of fewer samples than the run began with; a set of
-    /// another fingerprint than the source's; patience without a validation set; ranks of which some validate and others do not, or on sets of other sizes; a rank of several that fails or
-    /// cannot be reached any more.
+    /// another fingerprint than the source's, or seen through another front; patience without a validation set; ranks
+    /// of which some validate and others do not, or on sets of other sizes; a rank of several that fails or cannot be
+    /// reached any more.
     pub fn epoch<S: TrainingSource<T> + ?Sized>(
         &mut self,
         source: &S,
@@ -388,7 +391,7 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
     ) -> Result<()> {
         self.trainer.check(source)?;
         check_not_empty("source", source.epoch_len(), self.progress.samples())?;
-        self.trainer.options().check_validation(source.fingerprint(), validation)?;
+        self.trainer.options().check_validation(source, validation)?;
         validation.map_or(Ok(()), |set| self.trainer.check(set))
     }
 

@@ -240,7 +240,15 @@ fn spectra_of_either_sign_change_sign_with_their_data() {
     let problem = problem.with_data(&problem.back_continue(&one.weights()).unwrap()).unwrap();
     let report = solver.solve(&problem).unwrap().report().clone();
     let told = report.warnings.iter().find(|w| matches!(w, Warning::Norm { .. })).unwrap();
-    assert!(told.to_string().contains("default models of both signs add up to zero"), "{told}");
+    let text = told.to_string();
+    assert!(text.contains("default models of both signs differ by 0.000000"), "{text}");
+    // Whatever they differ by.
+    let parts = [0.1, 0.05].map(|d| grid.weights().iter().map(|w| d * w).collect::<Vec<f64>>());
+    let entropy = PositiveNegativeEntropy::new(parts[0].clone(), parts[1].clone()).unwrap();
+    let differ = MaxEnt::default().scaled_prior(Arc::new(entropy));
+    let report = differ.solve(&problem).unwrap().report().clone();
+    let told = report.warnings.iter().find(|w| matches!(w, Warning::Norm { .. })).unwrap();
+    assert!(told.to_string().contains("default models of both signs differ by"), "{told}");
 }
 
 #[test]

@@ -157,6 +157,7 @@ fn a_ladder_that_does_not_converge_is_cut_and_said() {
     // The advice is that of the cause.
     let text = |at_limit| Warning::LadderCut { alpha: 1.0, steps: 3, at_limit }.to_string();
     assert!(text(true).contains("raise the limit") && !text(false).contains("raise"));
+    assert!(text(false).contains("no step made progress") && text(false).contains("not finite"));
     assert!(!Status::Stalled.to_string().contains("raise") && !Status::Stalled.is_success());
 }
 
@@ -217,6 +218,44 @@ fn conjugated_matsubara_data_are_told_so() {
             let page = report.to_string();
             let first = page.lines().find(|l| l.starts_with("warning")).unwrap();
             assert!(first.contains("G(-iw_n)") && first.contains("multiply the data by -1"));
+        }
+    }
+}
+
+/// Im ω/(iν_n − ω) is odd in ω: of the imaginary part, and of ν_0 = 0 where it is zero, no sign follows, on a grid of
+/// both signs; of the real part, the sign of the whole.
+#[test]
+fn bosonic_matsubara_data_of_the_wrong_sign_are_told_so() {
+    let nu = crate::kernel::Matsubara::Boson.frequencies(10.0, 10).unwrap();
+    assert_eq!(nu[0], 0.0);
+    let wrong_sign = |w: &Warning| matches!(w, Warning::OppositeSign | Warning::Conjugate);
+    for (least, largest) in [(-5.0, 5.0), (-5.0, 6.0), (0.0, 5.0)] {
+        let grid = FrequencyGrid::uniform(least, largest, 111).unwrap();
+        for centre in [-1.5, 0.3, 1.5].into_iter().filter(|&centre| centre > least) {
+            let truth = |w: f64| (-2.0 * (w - centre).powi(2)).exp();
+            let truth = Spectrum::from_fn(grid.clone(), truth).unwrap();
+            let silent = Measurement::with_uniform_error(&nu, &[0.0; 20], 1e-4).unwrap();
+            let silent = Problem::new(&crate::kernel::BosonMatsubara, &silent, &grid).unwrap();
+            let good = silent.back_continue(&truth.weights()).unwrap();
+            let told = |sign: f64, error: f64| {
+                let off = |i: usize| if i.is_multiple_of(3) { error } else { -error };
+                let data: Vec<f64> =
+                    good.iter().enumerate().map(|(i, g)| sign * (g + off(i))).collect();
+                let problem = silent.with_data(&data).unwrap();
+                MaxEnt::default().solve(&problem).unwrap().report().warnings.clone()
+            };
+            let case = format!("[{least}, {largest}], {centre}");
+            let sound = told(1.0, 0.0);
+            assert!(!sound.iter().any(wrong_sign), "{case}: {sound:?}");
+            // A fit that is poor for another reason says nothing of the sign.
+            let poor = told(1.0, 2e-3);
+            let is_poor = |w: &Warning| matches!(w, Warning::PoorFit { .. });
+            assert!(poor.iter().any(is_poor) && !poor.iter().any(wrong_sign), "{case}: {poor:?}");
+            for error in [0.0, 2e-3] {
+                let wrong = told(-1.0, error);
+                assert!(wrong.contains(&Warning::OppositeSign), "{case}: {wrong:?}");
+                assert!(!wrong.contains(&Warning::Conjugate), "{case}: {wrong:?}");
+            }
         }
     }
 }

@@ -34,7 +34,7 @@ fn a_softmax_network_that_is_wrecked_is_doubted() {
         let Some(TrainingDoubt::Useless { error, baseline }) = report.doubt() else {
             panic!("{report}")
         };
-        assert!(error > baseline && report.to_string().contains("no better than"), "{report}");
+        assert!(error > baseline && report.to_string().contains("more than the"), "{report}");
     }
     for report in at_rate(&softmax, 0.01, 10) {
         assert_eq!(report.doubt(), None, "{report}");
@@ -48,7 +48,7 @@ fn a_softmax_network_that_is_wrecked_is_doubted() {
     let estimator = Estimator::new(softmax, model.fingerprint()).with_training(report);
     let solution = estimator.solve(&Problem::from_model(model, &[0.5; 30]).unwrap()).unwrap();
     let warnings = &solution.report().warnings;
-    assert!(warnings.iter().any(|w| w.to_string().contains("no better than")), "{warnings:?}");
+    assert!(warnings.iter().any(|w| w.to_string().contains("more than the")), "{warnings:?}");
 }
 
 #[test]
@@ -76,6 +76,16 @@ fn a_loss_that_has_risen_is_told_where_no_validation_kept_better_weights() {
     assert!(sound.to_string().contains("rose to"));
     assert_eq!(TrainingReport { best_epoch: Some(2), ..sound }.doubt(), None);
     assert_eq!(TrainingReport { training_loss: 0.03, ..sound }.doubt(), None);
+    // Targets that are all the same: a perfect network is as good as their mean.
+    let perfect = TrainingReport { training_loss: 0.0, least_loss: 0.0, baseline: 0.0, ..sound };
+    assert_eq!(perfect.doubt(), None);
+    let wrong = TrainingReport { training_loss: 0.01, ..perfect };
+    assert!(matches!(wrong.doubt(), Some(TrainingDoubt::Useless { .. })));
+    #[cfg(feature = "serde")]
+    assert_eq!(
+        serde_json::to_value(wrong.doubt()).unwrap(),
+        serde_json::json!({ "Useless": { "error": 0.01, "baseline": 0.0 } })
+    );
 }
 
 #[test]
@@ -134,6 +144,67 @@ fn sets_of_another_fingerprint_are_refused() {
     )
     .unwrap_err();
     assert!(matches!(e, Error::Unsupported { argument: "source", .. }), "{e}");
+}
+
+/// Fronts of one output length, which data of a set do not show.
+#[test]
+fn sets_seen_through_another_front_are_refused() {
+    let (model, raw, test) = (model(), set::<f64>(64, 1), set::<f64>(32, 2));
+    let front = Front::singular(model.kernel(), 8, raw.data()).unwrap();
+    let other = Front::whitened(model.kernel(), 8, raw.data()).unwrap();
+    let [seen, elsewhere] = [&front, &other].map(|front| test.conditioned::<f64>(front).unwrap());
+    let conditioned = raw.conditioned::<f64>(&front).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    let shape = UnrolledArchitecture::rlista(8, 20, 2);
+    let network =
+        Rlista::<f64>::random(shape, SoftThreshold, &Initialization::default(), &mut rng).unwrap();
+    let options = options(1);
+    let mut by = |validation: &TrainingSet<f64>| {
+        let network = network.clone();
+        train(network, &conditioned, Some(validation), &options, &mut rng, go).map(drop)
+    };
+    assert!(by(&seen).is_ok());
+    let e = by(&elsewhere).unwrap_err();
+    assert!(matches!(e, Error::Unsupported { argument: "validation", .. }), "{e}");
+    // One that was conditioned by hand knows of no front.
+    let by_hand = (elsewhere.data().clone(), test.weights().clone());
+    assert!(by(&TrainingSet::new(by_hand.0, by_hand.1, test.fingerprint()).unwrap()).is_ok());
+    let e = Estimator::train(
+        network.clone(),
+        Some(front.clone()),
+        &raw,
+        Some(&elsewhere),
+        &options,
+        &mut rng,
+        go,
+    )
+    .unwrap_err();
+    assert!(matches!(e, Error::Unsupported { argument: "validation", .. }), "{e}");
+    // One that is told its noise has come from an adaptive front.
+    let adaptive = other.adaptive();
+    let noise = Whitening::from_errors(&[1e-4; 30]).unwrap();
+    let told = test.conditioned::<f64>(&adaptive.at(&noise).unwrap()).unwrap();
+    let level = NoiseLevel::Uniform(1e-4);
+    let augmented = AugmentedSet::<f64>::new(&raw, Some(&adaptive), &level, &mut rng).unwrap();
+    let shape = UnrolledArchitecture::rlista(9, 20, 2);
+    let wide =
+        Rlista::<f64>::random(shape, SoftThreshold, &Initialization::default(), &mut rng).unwrap();
+    assert!(train(wide, &augmented, Some(&told), &options, &mut rng, go).is_ok());
+}
+
+/// A front with as many outputs as inputs would take its own output.
+#[test]
+fn an_estimator_is_tested_on_raw_data() {
+    let test = set::<f64>(32, 2);
+    let front = Front::new(&(DMatrix::identity(30, 30) * 2.0)).unwrap();
+    let bare = Estimator::new(network::<f64>(2), test.fingerprint());
+    let estimator = bare.clone().with_front(front.clone()).unwrap();
+    let seen = test.conditioned(&front).unwrap();
+    let errors = estimator.evaluate(&test).unwrap();
+    let e = estimator.evaluate(&seen).unwrap_err();
+    assert!(matches!(e, Error::Unsupported { argument: "set", .. }), "{e}");
+    // The network alone takes what the front gives.
+    assert_eq!(bare.evaluate(&seen).unwrap(), errors);
 }
 
 /// The samples of a set without what it knows of them.
