@@ -43,7 +43,7 @@ type Outcome<V> = Result<V, Box<dyn Error>>;
 const LEVELS: [f64; 3] = [1e-5, 1e-4, 1e-3];
 /// Peaks of a mixture that is fitted, beside the quasiparticle.
 const MOST: usize = 5;
-/// Odds of the other orders against these, times what makes up for modes that the search misses; chosen on 600
+/// Odds of the other orders against these, times what makes up for modes that the search misses; best of 1 to 1000 on 600
 /// spectra of another seed.
 const ODDS: f64 = 10.0;
 

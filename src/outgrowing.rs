@@ -105,7 +105,7 @@
 //!   and σ = 10⁻⁵, 45 α to 10⁻⁸ take 1.84 steps each with 23 of 32 modes on average (counted on the processor):
 //!   6.2 · 10⁶ operations a spectrum.
 //! - *Bytes.* Each α writes 9 figures, 90 numbers of the dual and 50 weights: 54 kB a spectrum, of which 21 kB come
-//!   back. The kernel's 32 kB are read again and again, from cache.
+//!   back. The kernel's 28 kB are read again and again, from cache.
 //! - *Floor.* 100 000 spectra are 0.62 · 10¹² operations, 18 ms at the 34 TFLOP/s that an H200's maker states for `f64`
 //!   without tensor cores; 5.4 GB, 1.1 ms at 4.8 TB/s; 2.1 GB across the bus, 40 ms at 50 GB/s and some 0.3 s from memory
 //!   that is not pinned, which is what happens. This machine's part, rule, answer and report, was measured at 40 µs a

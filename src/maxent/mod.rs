@@ -49,7 +49,7 @@ pub use alpha::{
 };
 pub use builder::{MaxEnt, MaxEntSolver};
 pub use kinetic_search::KineticSearch;
-#[cfg(any(feature = "cuda", test))]
+#[cfg(feature = "cuda")]
 pub(crate) use offload::{EntropicDual, FIGURES, ManyDuals, Wanted};
 pub use posterior::Posterior;
 pub use prepared::PreparedMaxEnt;

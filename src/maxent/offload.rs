@@ -31,6 +31,7 @@ const WIDEST: usize = 8;
 
 /// What a device is told once: the dual of Skilling's entropy, without what depends on the data.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "cuda"), allow(dead_code))] // the twin in the tests needs less
 pub(crate) struct EntropicDual<'a, T> {
     /// N_ω, and the length of a row of `rows`.
     pub(crate) points: usize,
@@ -59,6 +60,7 @@ pub(crate) struct EntropicDual<'a, T> {
 
 /// The rows R of quadratic priors, and where columns meet them.
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(not(feature = "cuda"), allow(dead_code))]
 pub(crate) struct PriorRows<T> {
     /// c.
     pub(crate) targets: Vec<T>,
@@ -278,7 +280,10 @@ impl<T: Real> PreparedMaxEnt<T> {
             wanted.iter().zip(figures.chunks_exact(FIGURES)).zip(states)
         {
             let member = &mut members[wanted.problem];
-            match (outcome(figures), &mut member.found) {
+            let modes =
+                state.get(1).is_some_and(|&active| active.as_f64() <= self.modes.count as f64);
+            let sound = modes && state.iter().all(|x| x.is_finite());
+            match (outcome(figures).filter(|_| sound), &mut member.found) {
                 (Some(outcome), Some((ladder, _))) => {
                     let save = |to: &mut [T]| to.copy_from_slice(state);
                     ladder.remember(wanted.alpha, outcome.iterations, save);
@@ -301,11 +306,20 @@ impl<T: Real> PreparedMaxEnt<T> {
                     engine.reset(data);
                     self.conclude(problem, data, engine.as_mut(), chosen, self.given())
                 }
-                None => self.solve(problem),
+                None => {
+                    #[cfg(test)]
+                    SOLVED_HERE.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
+                    self.solve(problem)
+                }
             });
         }
     }
 }
+
+/// Data vectors that no device got to the end of.
+#[cfg(test)]
+pub(super) static SOLVED_HERE: core::sync::atomic::AtomicUsize =
+    core::sync::atomic::AtomicUsize::new(0);
 
 /// Calls `f` with the first number of every group, and its members.
 fn in_groups<M: Send>(members: &mut [M], f: impl Fn(usize, &mut [M]) + Send + Sync) {

@@ -84,7 +84,8 @@ static void enter() {
   done[current] = true;
   wait_for_others();
 }
-static void run_block(bool backwards) {
+static unsigned order = 1; // another one whenever threads meet, so that the same work done again is done in another
+static void run_block() {
   static char *stacks = (char *)aligned_alloc(64, MOST_THREADS * STACK);
   unsigned threads = running.size.x;
   for (unsigned t = 0; t < threads; t++) {
@@ -96,6 +97,8 @@ static void run_block(bool backwards) {
   }
   for (bool left = true; left;) {
     left = false;
+    order = 1664525 * order + 1013904223;
+    bool backwards = order >> 31;
     for (unsigned t = 0; t < threads; t++) {
       current = backwards ? threads - 1 - t : t;
       if (done[current]) continue;
@@ -170,7 +173,6 @@ int cuFuncSetAttribute(void *function, int attribute, int value) {
 }
 int cuLaunchKernel(void *function, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned threads_y,
                    unsigned threads_z, unsigned bytes, void *, void **given, void **) {
-  static unsigned launches;
   Function f = *(Function *)function;
   if (!x || !y || z != 1 || !threads || threads % 32 || threads > MOST_THREADS || threads_y != 1 || threads_z != 1 ||
       bytes > f.room)
@@ -189,12 +191,11 @@ int cuLaunchKernel(void *function, unsigned x, unsigned y, unsigned z, unsigned 
     arguments = places.data();
     std::vector<double> room(bytes / sizeof(double) + 65);
     running = {{}, {}, {x, y, 1}, {threads, 1, 1}, wait_for_others, room.data()};
-    bool backwards = launches++ % 2;
     for (unsigned j = 0; j < y; j++)
       for (unsigned i = 0; i < x; i++) {
         memset(room.data(), 0xff, room.size() * sizeof(double));
         running.block = {i, j, 0};
-        run_block(backwards);
+        run_block();
         for (size_t k = bytes; k < room.size() * sizeof(double); k++)
           if (((unsigned char *)room.data())[k] != 0xff) fprintf(stderr, "emulator: shared memory overrun\n"), abort();
       }

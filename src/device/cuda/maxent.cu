@@ -34,7 +34,7 @@ static __device__ double *over_modes(const Dual &d, unsigned which) { return roo
 static __device__ double *over_frequencies(const Dual &d, unsigned which) {
   return room + OVER_MODES * d.modes + which * d.points;
 }
-// Below the diagonal (and on it) L of the Newton matrix LLᵀ, above it columns of L⁻¹. Rows of odd length meet all banks.
+// Below the diagonal L of the Newton matrix LLᵀ (the diagonal is the matrix's, 1/L_kk stands apart), above it columns of L⁻¹. Rows of odd length meet all banks.
 static __device__ unsigned square_row(const Dual &d) { return d.modes | 1; }
 static __device__ double *over_rows(const Dual &d, unsigned which) {
   return room + OVER_MODES * d.modes + OVER_FREQUENCIES * d.points + which * d.rows_of_priors;

@@ -18,9 +18,10 @@ use std::sync::Arc;
 /// Its kernel.
 pub(super) const SOURCE: &str = include_str!("maxent.cu");
 
-/// Data vectors in one launch at most: several for every block that a large device holds at a time, and what comes of
-/// them fits this machine's memory.
+/// Data vectors in one launch at most: several for every block that a large device holds at a time.
 const LARGEST_SLAB: usize = 8192;
+/// Bytes of spectra on ladders that this machine keeps of one launch, twice.
+const LARGEST_LADDERS: usize = 1 << 29;
 
 /// Vectors over modes, frequencies and rows of priors in a block's shared memory: `OVER_MODES`, `OVER_FREQUENCIES` and
 /// `OVER_ROWS` there.
@@ -50,8 +51,26 @@ impl Cuda {
         let module = compile(&self.context, SOURCE.into())?;
         let function = module.load_function("maxent");
         let function = function.map_err(|e| failed("loading a kernel")(&e))?;
+        // Once, for every size: launches of several threads share it.
+        function
+            .set_attribute(
+                CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+                i32::try_from(most_shared(&self.context)?).unwrap_or(i32::MAX),
+            )
+            .map_err(|e| failed("opening")(&e))?;
         Ok(self.maxent.get_or_init(|| function).clone())
     }
+}
+
+/// Bytes of shared memory that a block of the kernel may ask for.
+fn most_shared(context: &CudaContext) -> Result<usize> {
+    let opening = failed("opening");
+    context.bind_to_thread().map_err(|e| opening(&e))?;
+    let most = context
+        .attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)
+        .map_err(|e| opening(&e))?;
+    // What the kernel takes besides.
+    Ok(usize::try_from(most).unwrap_or(0).saturating_sub(1024))
 }
 
 /// The duals of a slab of data vectors in a device's memory.
@@ -112,11 +131,7 @@ impl<'a> CudaDuals<'a> {
             doubles += points * (row + priors.span);
         }
         let shared = doubles * size_of::<f64>();
-        let most = context
-            .attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)
-            .map_err(|e| opening(&e))?;
-        // What the kernel takes besides.
-        let most = usize::try_from(most).unwrap_or(0).saturating_sub(1024);
+        let most = most_shared(context)?;
         if shared > most {
             return Err(Error::DeviceMemory {
                 device: DEVICE,
@@ -126,18 +141,13 @@ impl<'a> CudaDuals<'a> {
                 batch: None,
             });
         }
-        function
-            .set_attribute(
-                CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
-                shared as i32,
-            )
-            .map_err(|e| opening(&e))?;
         let (steps, state) = (dual.alphas.len(), dual.state_len);
         let of_priors = 2 * (priors.values.len() + priors.column_values.len()) + priors.gram.len();
         let fixed = dual.rows.len() + dual.columns.len() + modes + points + steps + of_priors;
         let each = modes + 1 + steps * (FIGURES + state + points) + 1 + FIGURES + state + 1;
         let (free, _) = context.mem_get_info().map_err(|e| failed("asking for memory")(&e))?;
-        let capacity = slab(wanted, 8 * fixed, 8 * each, free)?;
+        let here = (LARGEST_LADDERS / (8 * steps * points).max(1)).max(1);
+        let capacity = slab(wanted.min(here), 8 * fixed, 8 * each, free)?;
         // Memory that others took meanwhile.
         let allocating = |e: &DriverError| match e.0 {
             CUresult::CUDA_ERROR_OUT_OF_MEMORY => Error::DeviceMemory {
