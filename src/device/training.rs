@@ -22,6 +22,9 @@ use rand::Rng;
 /// is kept, if not the best weights, are those that the last sound epoch began with. The validation set is answered
 /// on the device too.
 ///
+/// To solve problems with the network make it an [`Estimator`](crate::Estimator::new) of the source's fingerprint, with
+/// [its front](crate::Estimator::with_front) if it was trained behind one and [the report](crate::Estimator::with_training).
+///
 /// # Errors
 /// Those of [`Backend::stepper`]; a validation set of another shape than the network or of another fingerprint than the
 /// source's, or seen through another front; patience without one; a device that fails.

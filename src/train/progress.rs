@@ -3,7 +3,9 @@
 
 use super::divergence::EXPLOSION;
 use super::{DivergenceOrigin, TrainOptions, TrainingReport, TrainingStatus};
+use crate::error::Result;
 use crate::network::ErrorSummary;
+use crate::problem::Fingerprint;
 use crate::real::Real;
 use crate::synthetic::TrainingSource;
 use rand::seq::SliceRandom;
@@ -13,6 +15,8 @@ use rand::{Rng, SeedableRng, rngs::ChaCha8Rng};
 #[derive(Debug)]
 pub(crate) struct Progress<T> {
     pub(super) seed: [u8; 32],
+    /// Of the source, if it tells it.
+    pub(super) fingerprint: Option<Fingerprint>,
     order: Vec<usize>,
     /// Parameters after the last sound epoch.
     sound: Vec<T>,
@@ -31,6 +35,14 @@ pub(crate) struct Progress<T> {
     pub(super) least_loss: Option<f64>,
     /// Of a run that has ended before its last epoch.
     pub(super) status: Option<TrainingStatus>,
+}
+
+/// `Err` where both fingerprints are told and differ.
+pub(super) fn same(expected: Option<Fingerprint>, found: Option<Fingerprint>) -> Result<()> {
+    match (expected, found) {
+        (Some(expected), Some(found)) => expected.expect(found),
+        _ => Ok(()),
+    }
 }
 
 /// The epoch of the least mean validation error.
@@ -63,6 +75,7 @@ impl<T: Real> Progress<T> {
     ) -> Self {
         Progress {
             seed,
+            fingerprint: source.fingerprint(),
             order: (0..source.epoch_len()).collect(),
             sound: parameters.to_vec(),
             earlier: parameters.to_vec(),
@@ -75,6 +88,11 @@ impl<T: Real> Progress<T> {
             least_loss: None,
             status: None,
         }
+    }
+
+    /// Whether `source` is of the kernel and axes that the run began with, as far as both are told.
+    pub(super) fn expect<S: TrainingSource<T> + ?Sized>(&self, source: &S) -> Result<()> {
+        same(self.fingerprint, source.fingerprint())
     }
 
     /// The samples an epoch draws from.

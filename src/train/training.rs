@@ -1,12 +1,13 @@
 //! The training loop: shuffles, epochs, validation, observer, and its state between two epochs.
 
-use super::progress::{Best, Progress};
+use super::progress::{Best, Progress, same};
 use super::shared::shared_estimates;
 use super::{Adam, DivergenceOrigin, TrainOptions, Trainer, TrainingReport};
 use crate::cluster::{Alone, Communicator, agree};
 use crate::error::{Error, Result, check_finite, check_len, check_not_empty};
 use crate::network::{ErrorSummary, Network, apply_samples};
 use crate::parallel;
+use crate::problem::Fingerprint;
 use crate::real::Real;
 use crate::synthetic::{TrainingSet, TrainingSource};
 use core::fmt;
@@ -175,6 +176,9 @@ pub struct TrainingState<T: Real, N> {
     pub(crate) adam: Adam<T>,
     pub(crate) options: TrainOptions,
     seed: [u8; 32],
+    /// Of the source, if it tells it.
+    #[cfg_attr(feature = "serde", serde(default))]
+    fingerprint: Option<Fingerprint>,
     epoch: usize,
     pub(crate) steps: usize,
     training_loss: Option<f64>,
@@ -209,6 +213,7 @@ impl<T: Real, N: Network<T>> TrainingState<T, N> {
             adam,
             options,
             seed: progress.seed,
+            fingerprint: progress.fingerprint,
             epoch: progress.epoch,
             steps,
             training_loss: progress.training_loss,
@@ -229,6 +234,7 @@ impl<T: Real, N: Network<T>> TrainingState<T, N> {
             return Err(Error::Version { what, found, expected });
         }
         check_not_empty("source", source.epoch_len(), self.options.batch)?;
+        same(self.fingerprint, source.fingerprint())?;
         let parameters = self.network.parameters();
         if let Some(best) = &self.best {
             let found = best.parameters.len();
@@ -272,7 +278,7 @@ impl<T: Real, N: Network<T>> Training<T, N> {
     ///
     /// # Errors
     /// A state of another version, or one that does not fit together; a source of another shape than the
-    /// network, or of fewer samples than the run's batch.
+    /// network, of another fingerprint than the run's, or of fewer samples than its batch.
     pub fn resume<S>(mut state: TrainingState<T, N>, source: &S) -> Result<Self>
     where
         S: TrainingSource<T> + ?Sized,
@@ -324,7 +330,8 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
     /// several call it until it is `None`.
     ///
     /// # Errors
-    /// A source or set of another shape than the network, or of fewer samples than the run began with; a set of
+    /// A source or set of another shape than the network; a source of fewer samples than the run began with, or of
+    /// another fingerprint; a set of
     /// another fingerprint than the source's, or seen through another front; patience without a validation set; ranks
     /// of which some validate and others do not, or on sets of other sizes; a rank of several that fails or cannot be
     /// reached any more.
@@ -390,6 +397,7 @@ impl<T: Real, N: Network<T>, C: Communicator<T>> Training<T, N, C> {
         validation: Option<&TrainingSet<T>>,
     ) -> Result<()> {
         self.trainer.check(source)?;
+        self.progress.expect(source)?;
         check_not_empty("source", source.epoch_len(), self.progress.samples())?;
         self.trainer.options().check_validation(source, validation)?;
         validation.map_or(Ok(()), |set| self.trainer.check(set))

@@ -146,6 +146,28 @@ fn sets_of_another_fingerprint_are_refused() {
     assert!(matches!(e, Error::Unsupported { argument: "source", .. }), "{e}");
 }
 
+#[test]
+fn a_run_goes_on_over_samples_of_its_own_kind() {
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    let training = set::<f64>(64, 1);
+    let (data, weights) = (training.data().clone(), training.weights().clone());
+    let tau: Vec<f64> = (0..30).map(|i| 4.0 * f64::from(i) / 29.0).collect();
+    let grid = FrequencyGrid::uniform(-3.0, 3.0, 20).unwrap();
+    let noise = Whitening::from_errors(&[1e-3; 30]).unwrap();
+    let elsewhere = ForwardModel::new(&FermionTime::new(4.0).unwrap(), &tau, &grid, noise).unwrap();
+    let other = TrainingSet::new(data, weights, elsewhere.fingerprint()).unwrap();
+    let mut run = Training::new(network(2), &training, &options(3), &mut rng).unwrap();
+    run.epoch(&training, None).unwrap();
+    let e = run.epoch(&other, None).unwrap_err();
+    assert!(matches!(e, Error::FingerprintMismatch { .. }), "{e}");
+    let state = run.state();
+    let e = Training::resume(state.clone(), &other).unwrap_err();
+    assert!(matches!(e, Error::FingerprintMismatch { .. }), "{e}");
+    // What was refused has done nothing.
+    assert_eq!(run.epoch(&training, None).unwrap().unwrap().epoch, 2);
+    assert!(Training::resume(state, &training).unwrap().epoch(&training, None).unwrap().is_some());
+}
+
 /// Fronts of one output length, which data of a set do not show.
 #[test]
 fn sets_seen_through_another_front_are_refused() {
