@@ -197,49 +197,34 @@ impl<'a, T: Real> Lowering<'a, T> {
         let (to, factor) = (layout.value(0), layout.factor as u32);
         let (least, spread) = noise.range();
         let (least, spread) = (T::lit(least), T::lit(spread));
-        let features = match noise.factor() {
-            Factor::Diagonal(deviations) => {
-                let (deviations, features) = (factor, deviations.len() as u32);
-                let add = true;
-                self.push(Launch::Noise {
-                    key,
-                    to,
-                    deviations,
-                    features,
-                    batch,
-                    by_step,
-                    add,
-                    least,
-                    spread,
-                });
-                features
-            }
-            Factor::Full(rows) => {
-                let (features, draws) = (rows.len().isqrt() as u32, layout.draws as u32);
-                let (deviations, add) = (NONE, false);
-                self.push(Launch::Noise {
-                    key,
-                    to: draws,
-                    deviations,
-                    features,
-                    batch,
-                    by_step,
-                    add,
-                    least,
-                    spread,
-                });
-                self.push(Launch::Product {
-                    m: features,
-                    n: batch,
-                    k: features,
-                    a: Matrix::rows(factor, features),
-                    b: Matrix::rows(draws, batch),
-                    c: Matrix::rows(to, batch),
-                    accumulate: true,
-                });
-                features
-            }
+        // Deviations times the draws, added where the data are; or the draws alone, for a product with F.
+        let (full, features) = match noise.factor() {
+            Factor::Diagonal(deviations) => (false, deviations.len() as u32),
+            Factor::Full(rows) => (true, rows.len().isqrt() as u32),
         };
+        let draws = layout.draws as u32;
+        self.push(Launch::Noise {
+            key,
+            to: if full { draws } else { to },
+            deviations: if full { NONE } else { factor },
+            features,
+            batch,
+            by_step,
+            add: !full,
+            least,
+            spread,
+        });
+        if full {
+            self.push(Launch::Product {
+                m: features,
+                n: batch,
+                k: features,
+                a: Matrix::rows(factor, features),
+                b: Matrix::rows(draws, batch),
+                c: Matrix::rows(to, batch),
+                accumulate: true,
+            });
+        }
         if noise.told().is_some() {
             let variances = layout.variances as u32;
             self.push(Launch::Tell { key, to, variances, features, batch, by_step, least, spread });

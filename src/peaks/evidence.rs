@@ -10,9 +10,7 @@
 //! ```
 //!
 //! with t = 1 where b = 0. Valleys along which peaks trade places are bent, and straight axes leave them: superfluous
-//! peaks come out less likely than they are, by some e^3.5 each where nested sampling was done beside it (β = 12, noise
-//! 10⁻³, heights free; without t they come out up to e^5 too likely for three). Few peaks is the side to err on: what is
-//! lost there is the last of the fit, and what is won is that an order is an order.
+//! peaks come out less likely than they are. Few peaks is the side to err on.
 //!
 //! The names of K peaks can be permuted in K! ways, and each gives a mode of its own only
 //! where peaks lie apart: a peak whose exchange with w of those before it leads to the same place counts as one
@@ -73,9 +71,11 @@ impl Fitter<'_> {
     /// b along an axis of deviation `sigma`.
     fn quartic(&mut self, target: Target<'_>, mode: &Mode, axis: &[f64], sigma: f64) -> f64 {
         let (mut x, mut b): (f64, f64) = (1.0, 0.0);
+        let mut z = mode.z.clone();
         for _ in 0..TRIALS {
             let rise = [x, -x].map(|x| {
-                let z: Vec<f64> = mode.z.iter().zip(axis).map(|(z, v)| z + x * sigma * v).collect();
+                let line = mode.z.iter().zip(axis).map(|(z, v)| z + x * sigma * v);
+                z.iter_mut().zip(line).for_each(|(z, at)| *z = at);
                 self.value(target, &z) - mode.objective
             });
             let rise = 0.5 * (rise[0] + rise[1]);

@@ -1,7 +1,7 @@
 //! Total variation of a density, for the weights of cells of any width.
 
 use super::taut_string::taut_string;
-use super::variation;
+use super::{by_pieces, variation};
 use crate::error::{Result, check_all_positive, check_not_empty};
 use crate::linalg::two_sum;
 use crate::prox::{Prox, check_lengths, poisoned};
@@ -130,23 +130,13 @@ impl<T: Real> Prox<T> for DensityVariation<T> {
             grad.copy_from_slice(upstream);
             return T::zero();
         }
-        let (mut by_gamma, mut start, mut jump) = (T::zero(), 0, T::zero());
-        while start < n {
-            let level = grad[start];
-            let end = (start + 1..n).find(|&i| grad[i] != level).unwrap_or(n);
-            let next = match grad.get(end) {
-                None => T::zero(),
-                Some(&density) if density > level => T::one(),
-                Some(_) => -T::one(),
-            };
+        by_pieces(grad, |piece, start, end| {
             let widths = &self.widths[start..end];
             let along: T = widths.iter().zip(&upstream[start..end]).map(|(&w, &u)| w * u).sum();
             let mean = along / widths.iter().map(|&w| w * w).sum::<T>();
-            by_gamma += (next - jump) * mean;
-            grad[start..end].iter_mut().zip(widths).for_each(|(g, &w)| *g = w * mean);
-            (start, jump) = (end, next);
-        }
-        by_gamma
+            piece.iter_mut().zip(widths).for_each(|(g, &w)| *g = w * mean);
+            mean
+        })
     }
 
     fn dimension(&self) -> Option<usize> {

@@ -251,22 +251,32 @@ impl<T: Real> Prox<T> for TotalVariation {
             grad.copy_from_slice(upstream);
             return T::zero();
         }
-        let (mut by_gamma, mut start, mut jump) = (T::zero(), 0, T::zero());
-        while start < n {
-            let level = grad[start];
-            let end = (start + 1..n).find(|&i| grad[i] != level).unwrap_or(n);
-            let next = match grad.get(end) {
-                None => T::zero(),
-                Some(&x) if x > level => T::one(),
-                Some(_) => -T::one(),
-            };
+        by_pieces(grad, |piece, start, end| {
             let mean = sum(&upstream[start..end], |u| u) / count(start, end);
-            by_gamma += (next - jump) * mean;
-            grad[start..end].fill(mean);
-            (start, jump) = (end, next);
-        }
-        by_gamma
+            piece.fill(mean);
+            mean
+        })
     }
+}
+
+/// Goes through the pieces of equal level of a prox. `pull` is given each with its ends, overwrites it by the derivative
+/// of the data and returns that of the level; what comes back is the derivative of γ: a level moves by as much as one
+/// of its neighbours is above it and the other is not.
+fn by_pieces<T: Real>(grad: &mut [T], mut pull: impl FnMut(&mut [T], usize, usize) -> T) -> T {
+    let n = grad.len();
+    let (mut by_gamma, mut start, mut jump) = (T::zero(), 0, T::zero());
+    while start < n {
+        let level = grad[start];
+        let end = (start + 1..n).find(|&i| grad[i] != level).unwrap_or(n);
+        let next = match grad.get(end) {
+            None => T::zero(),
+            Some(&x) if x > level => T::one(),
+            Some(_) => -T::one(),
+        };
+        by_gamma += (next - jump) * pull(&mut grad[start..end], start, end);
+        (start, jump) = (end, next);
+    }
+    by_gamma
 }
 
 #[cfg(test)]
